@@ -1,0 +1,32 @@
+"""The base of every refusal: what the domain says when it will not do a thing."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """A refusal with the HTTP status, the code and the title a client sees.
+
+    Each app lists its own in `errors.py`, three lines each. Keyword details travel in
+    the problem body beside `detail`; `errors` positions row errors by index.
+    """
+
+    status = 400
+    code = "invalid_request"
+    title = "The request cannot be done"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, detail: str | None = None, **extra: Any) -> None:
+        self.detail = detail or self.title
+        self.extra = extra
+        super().__init__(self.detail)
+
+
+class InvalidRequest(DomainError):
+    """The request breaks a rule that its sender can mend."""
+
+
+class Unavailable(DomainError):
+    status = 503
+    code = "unavailable"
+    title = "The service is briefly unavailable, try again"
+    retry_after_seconds = 2

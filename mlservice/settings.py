@@ -1,0 +1,357 @@
+"""All settings, read top to bottom; the environment decides, `.env` is its file form.
+
+Defaults run a checkout with the embedded servers. `.env.example` lists every variable.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from kombu import Exchange, Queue
+
+from mlservice import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# --- Identity and mode ---------------------------------------------------------------
+
+VERSION = "0.1.0"
+SECRET_KEY = env.str("SECRET_KEY")
+JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY")
+if len(JWT_SIGNING_KEY) < 32:
+    raise ImproperlyConfigured("JWT_SIGNING_KEY must have at least 32 characters.")
+DEBUG = env.bool("DEBUG", default=False)
+DEMO_MODE = env.bool("DEMO_MODE", default=False)
+DEMO_ADMIN_PASSWORD = env.str("DEMO_ADMIN_PASSWORD", default="")
+DEMO_CLIENT_PASSWORD = env.str("DEMO_CLIENT_PASSWORD", default="")
+
+# --- HTTP ----------------------------------------------------------------------------
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_URL = env.str("SITE_URL", default="")
+
+# One switch for everything TLS asks of Django; the proxy in front terminates it.
+HTTPS = env.bool("HTTPS", default=False)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# One request is at most 1 MB; the limits on rows and nesting stand with the predictions.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# --- Applications --------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "mlservice",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "django_structlog",
+    "axes",
+    "csp",
+    "accounts",
+    "billing",
+    "ml_models",
+    "predictions",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "mlservice.lib.problems.ProblemMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "mlservice.urls"
+WSGI_APPLICATION = "mlservice.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "mlservice.site.context.site",
+            ],
+        },
+    },
+]
+
+# --- Database ------------------------------------------------------------------------
+
+# Threads keep their connection; a dead one is noticed before a request uses it.
+DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url()
+MIGRATION_DATABASE_URL = env.str("MIGRATION_DATABASE_URL", default="")
+if not env.str("DATABASE_URL", default="") and not MIGRATION_DATABASE_URL:
+    MIGRATION_DATABASE_URL = embedded.owner_url()
+
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=600),
+    "CONN_HEALTH_CHECKS": True,
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {"connect_timeout": 5, "application_name": "mlservice"}
+)
+# A LISTEN does not pass a transaction pooler: behind one, name the server itself here.
+LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- People --------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "landing"
+
+AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURE_LIMIT", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+# Behind a proxy the client's address is the last one the proxy wrote.
+AXES_IPWARE_PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+AXES_VERBOSE = False
+
+# --- API -----------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["mlservice.lib.json.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "mlservice.lib.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "mlservice.lib.openapi.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "register": env.str("REGISTER_RATE", default="20/hour"),
+        "token": env.str("TOKEN_RATE", default="60/min"),
+    },
+    "NUM_PROXIES": env.int("PROXY_COUNT", default=0),
+    "EXCEPTION_HANDLER": "mlservice.lib.problems.handle_exception",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+
+SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ALGORITHM": "HS256",
+    "AUDIENCE": "mlservice",
+    "ISSUER": "mlservice",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+    "UPDATE_LAST_LOGIN": False,
+    "LEEWAY": 10,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ML Service",
+    "DESCRIPTION": "Metered predictions from scikit-learn models, paid from a prepaid wallet.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mlservice.lib.openapi.add_problem_responses",
+    ],
+}
+
+# --- Money ---------------------------------------------------------------------------
+
+SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=0)
+CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
+CURRENCY = env.str("CURRENCY", default="USD")
+TOP_UP_PROVIDERS = env.list(
+    "TOP_UP_PROVIDERS", default=["demo", "manual"] if DEMO_MODE else ["manual"]
+)
+if "demo" in TOP_UP_PROVIDERS and not DEMO_MODE:
+    raise ImproperlyConfigured("The demo top-up provider needs DEMO_MODE=true.")
+TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
+TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
+
+# --- Models --------------------------------------------------------------------------
+
+MODEL_STORE_DIR = env.path("MODEL_STORE_DIR", default=str(BASE_DIR / ".dvc" / "cache"))
+MODEL_REMOTE_BUCKET = env.str("S3_BUCKET", default="")
+MODEL_REMOTE_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
+VERSION_CACHE_SECONDS = 5
+
+# --- Predictions ---------------------------------------------------------------------
+
+PREDICTION_MAX_ROWS = 1_000
+PREDICTION_MAX_NESTING = 20
+PREDICTION_MAX_AGE_SECONDS = env.int("PREDICTION_MAX_AGE_SECONDS", default=86_400)
+PREDICTION_MAX_ATTEMPTS = 3
+PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=40)
+PREDICTION_BACKLOG_LIMIT = env.int("PREDICTION_BACKLOG_LIMIT", default=10_000)
+PREDICTION_TIME_LIMIT_SECONDS = env.int("PREDICTION_TIME_LIMIT_SECONDS", default=30)
+if PREDICTION_LEASE_SECONDS <= PREDICTION_TIME_LIMIT_SECONDS:
+    raise ImproperlyConfigured("PREDICTION_LEASE_SECONDS must exceed the task's time limit.")
+WEB_THREADS = env.int("WEB_THREADS", default=32)
+
+# --- Celery --------------------------------------------------------------------------
+
+# The prediction row is the outbox and the result; the broker only carries ids.
+CELERY_BROKER_URL = env.str("BROKER_URL", default="") or embedded.broker_url()
+BROKER_IS_RABBITMQ = CELERY_BROKER_URL.startswith("amqp")
+CELERY_TASK_QUEUES = [
+    Queue(
+        name,
+        Exchange(name, type="direct", durable=True),
+        routing_key=name,
+        durable=True,
+        queue_arguments={"x-queue-type": "quorum"} if BROKER_IS_RABBITMQ else None,
+    )
+    for name in ("predictions", "duties")
+]
+CELERY_TASK_DEFAULT_QUEUE = "duties"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = {"predictions.run": {"queue": "predictions"}}
+CELERY_WORKER_DETECT_QUORUM_QUEUES = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS
+CELERY_TASK_SOFT_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS - 5
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_MAX_TASKS_PER_CHILD = env.int("WORKER_MAX_TASKS_PER_CHILD", default=10_000)
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "flush-expired-tokens": {
+        "task": "accounts.flush_expired_tokens",
+        "schedule": timedelta(days=1),
+    },
+    "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": timedelta(days=1)},
+}
+
+# --- Languages and time --------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
+
+# --- Static files --------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Mail and logs -------------------------------------------------------------------
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "mlservice.lib.logging.configure"
+LOGGING = {"level": LOG_LEVEL, "json": env.bool("LOG_JSON", default=not DEBUG)}
+
+# --- Admin ---------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "ML Service",
+    "SITE_HEADER": "ML Service",
+    "SITE_SUBHEADER": _("Operators' desk"),
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+}

@@ -1,0 +1,14 @@
+"""The settings under test: the real ones, with servers started and keys that are not secret."""
+
+import os
+
+from tests.servers import ensure_servers
+
+os.environ.setdefault("SECRET_KEY", "a key for tests only, long enough to satisfy every check")
+os.environ.setdefault("JWT_SIGNING_KEY", "another key for tests only, also long enough")
+os.environ["DEMO_MODE"] = "true"
+ensure_servers()
+
+from mlservice.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
