@@ -143,6 +143,12 @@ if not env.str("DATABASE_URL", default="") and not MIGRATION_DATABASE_URL:
     MIGRATION_DATABASE_URL = embedded.owner_url()
 
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+if MIGRATION_DATABASE_URL:
+    # The owner of the tables: only `prepare_database` uses it.
+    DATABASES["owner"] = env.db_url_config(MIGRATION_DATABASE_URL) | {
+        "ENGINE": "django.db.backends.postgresql",
+        "TEST": {"MIRROR": "default"},
+    }
 DATABASES["default"] |= {
     "ENGINE": "django.db.backends.postgresql",
     "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=600),
@@ -266,7 +272,8 @@ VERSION_CACHE_SECONDS = 5
 # --- Predictions ---------------------------------------------------------------------
 
 PREDICTION_MAX_ROWS = 1_000
-PREDICTION_MAX_NESTING = 20
+PREDICTION_MAX_ERRORS = 200
+PREDICTION_GROUP_MAX_ROWS = 1_000
 PREDICTION_MAX_AGE_SECONDS = env.int("PREDICTION_MAX_AGE_SECONDS", default=86_400)
 PREDICTION_MAX_ATTEMPTS = 3
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=40)

@@ -1,0 +1,30 @@
+"""The only place that says LISTEN: an own autocommit connection that waits for wake-ups."""
+
+import select
+from collections.abc import Sequence
+
+import psycopg2
+from django.conf import settings
+
+
+class Listener:
+    """Waits on channels of the database server; raises psycopg2.Error when it is away."""
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        self.connection = psycopg2.connect(settings.LISTEN_DATABASE_URL, connect_timeout=5)
+        self.connection.autocommit = True
+        with self.connection.cursor() as cursor:
+            for channel in channels:
+                cursor.execute(f"LISTEN {channel}")
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a wake-up or until the time is over; say whether one came."""
+        if not self.connection.notifies:
+            select.select([self.connection], [], [], seconds)
+        self.connection.poll()
+        was_woken = bool(self.connection.notifies)
+        self.connection.notifies.clear()
+        return was_woken
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,37 @@
+"""The thread of a worker node that tells the database it lives."""
+
+from threading import Event, Thread
+
+import structlog
+from django.db import DatabaseError, connection
+
+from predictions.services import forget_worker, record_heartbeat
+
+BEAT_SECONDS = 5.0
+
+logger = structlog.get_logger(__name__)
+_stopped = Event()
+
+
+def start(*, name: str, children: int) -> None:
+    """Begin to beat; the first beat is sent before any task is taken."""
+    Thread(target=_beat, args=(name, children), name="heartbeat", daemon=True).start()
+
+
+def stop(*, name: str) -> None:
+    """Stop beating and take the node's row away."""
+    _stopped.set()
+    try:
+        forget_worker(name=name)
+    except DatabaseError as error:
+        logger.warning("heartbeat_not_removed", error=str(error))
+
+
+def _beat(name: str, children: int) -> None:
+    while not _stopped.is_set():
+        try:
+            record_heartbeat(name=name, children=children)
+        except DatabaseError as error:
+            logger.warning("heartbeat_failed", error=str(error))
+            connection.close()
+        _stopped.wait(BEAT_SECONDS)

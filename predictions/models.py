@@ -1,0 +1,153 @@
+"""A prediction at rest: it is the outbox, the work item and the result in one row."""
+
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Hold
+from ml_models.models import ModelVersion
+from mlservice.lib.ids import new_id
+
+
+class PredictionQuerySet(models.QuerySet["Prediction"]):
+    def for_user(self, user: Any) -> "PredictionQuerySet":
+        return self.filter(user=user)
+
+    def newest_first(self) -> "PredictionQuerySet":
+        return self.order_by("-id")
+
+    def with_version(self) -> "PredictionQuerySet":
+        return self.select_related("version__model")
+
+    def without_rows(self) -> "PredictionQuerySet":
+        return self.with_version().defer("input", "output", "version__input_schema")
+
+
+class Prediction(models.Model):
+    """Rows sent by a user to one model version, and what became of them.
+
+    `input` and `output` are JSON text: the input as it was sent, the output one entry per
+    row. `price` is credits per predicted row, frozen at acceptance; `cost` is what was
+    charged. `attempt` counts claims; whoever holds the current attempt may settle.
+    """
+
+    class Status(models.TextChoices):
+        STARTING = "starting", _("starting")
+        PROCESSING = "processing", _("processing")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        CANCELED = "canceled", _("canceled")
+
+    class Source(models.TextChoices):
+        API = "api", _("API")
+        WEB = "web", _("web")
+        ADMIN = "admin", _("admin")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="predictions")
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="predictions")
+    hold = models.OneToOneField(Hold, models.PROTECT, related_name="prediction")
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.STARTING
+    )
+    source = models.CharField(_("source"), max_length=5, choices=Source.choices)
+    input = models.TextField(_("input"))
+    output = models.TextField(_("output"), null=True)
+    error = models.TextField(_("error"), blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    rows_total = models.PositiveIntegerField(_("rows"))
+    rows_valid = models.PositiveIntegerField(_("valid rows"))
+    price = models.BigIntegerField(_("price per row"))
+    cost = models.BigIntegerField(_("cost"), default=0)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
+    metadata = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=64, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    group_id = models.UUIDField(null=True)
+    published_at = models.DateTimeField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True)
+    completed_at = models.DateTimeField(_("completed"), null=True)
+    predict_seconds = models.FloatField(null=True)
+    data_removed = models.BooleanField(default=False)
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="succeeded", cost__gt=0)
+                | (~Q(status="succeeded") & Q(cost=0)),
+                name="prediction_costs_when_succeeded",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("cost")),
+                name="prediction_refunded_within_cost",
+            ),
+            models.CheckConstraint(
+                condition=Q(rows_valid__gt=0, rows_valid__lte=F("rows_total")),
+                name="prediction_has_a_valid_row",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["starting", "processing"], completed_at__isnull=True)
+                | Q(status__in=["succeeded", "failed", "canceled"], completed_at__isnull=False),
+                name="prediction_completed_when_finished",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="prediction_by_user"),
+            models.Index(
+                fields=["user", "id"],
+                condition=Q(status="starting", published_at__isnull=True),
+                name="prediction_to_publish",
+            ),
+            models.Index(
+                fields=["published_at"],
+                condition=Q(status="starting", published_at__isnull=False),
+                name="prediction_published",
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(status="processing"),
+                name="prediction_leased",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} ({self.status})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("prediction", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.completed_at is not None
+
+    @property
+    def input_value(self) -> Any:
+        return msgspec.json.decode(self.input)
+
+    @property
+    def output_value(self) -> list[dict[str, Any]] | None:
+        return None if self.output is None else msgspec.json.decode(self.output)
+
+
+class Worker(models.Model):
+    """A worker node's heartbeat: how many children it runs and when it was last seen."""
+
+    name = models.CharField(primary_key=True, max_length=200)
+    children = models.PositiveSmallIntegerField()
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

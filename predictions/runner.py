@@ -1,0 +1,136 @@
+"""What a worker does with a group of ids: claim, predict outside any transaction, settle."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from ml_models import inference
+from ml_models.models import ModelVersion
+from ml_models.selectors import check_rows, version_by_id
+from mlservice.lib.errors import DomainError
+from predictions.models import Prediction
+from predictions.services import Claim, Outcome, as_rows, claim, settle
+
+logger = structlog.get_logger(__name__)
+
+Status = Prediction.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed prediction with its rows checked again, by the same rules as at acceptance."""
+
+    claim: Claim
+    checked: Any
+
+
+def run(prediction_ids: Sequence[UUID]) -> int:
+    """Predict what is still free of these; return how many were settled."""
+    claims = sorted(claim(prediction_ids), key=lambda one: one.version_id)
+    settled = 0
+    for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
+        group = list(same_version)
+        outcomes = predict_group(version_by_id(version_id), group)
+        settled += settle(outcomes)
+        logger.info("predictions_settled", version_id=version_id, count=len(group))
+    return settled
+
+
+def predict_group(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:
+    """Predict all rows of a group at once; when that raises, one prediction at a time."""
+    jobs = [Job(one, check_rows(version=version, rows=rows_of(one))) for one in claims]
+    try:
+        return predict_stacked(version, jobs)
+    except Exception as error:
+        if len(jobs) == 1:
+            return [failure(jobs[0].claim, error)]
+        return [outcome for one in claims for outcome in predict_group(version, [one])]
+
+
+def rows_of(one: Claim) -> list[Any]:
+    return as_rows(msgspec.json.decode(one.input))
+
+
+def predict_stacked(version: ModelVersion, jobs: Sequence[Job]) -> list[Outcome]:
+    """Run one predict over the stacked valid rows of all jobs and hand the values back."""
+    began = time.perf_counter()
+    stacked = [features for job in jobs for features in job.checked.features]
+    values = iter(inference.predict(version=version, rows=stacked))
+    seconds = time.perf_counter() - began
+    outcomes = [succeed(job, values) for job in jobs]
+    return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]
+
+
+def succeed(job: Job, values: Iterator[float]) -> Outcome:
+    """Lay predictions, refusals and failures side by side in the order of the rows sent."""
+    checked = job.checked
+    entries: list[dict[str, Any]] = [
+        {
+            "index": index,
+            "status": "invalid",
+            "errors": [error.as_dict() for error in checked.errors[index]],
+        }
+        if index in checked.errors
+        else predicted_row(index, next(values), checked.warnings.get(index))
+        for index in range(checked.total)
+    ]
+    predicted = sum(entry["status"] == "succeeded" for entry in entries)
+    output = msgspec.json.encode(entries).decode()
+    if not predicted:
+        return Outcome(
+            job.claim.id,
+            job.claim.attempt,
+            Status.FAILED,
+            output=output,
+            error="The model gave no finite number for any row. Nothing was charged.",
+            error_code="non_finite_prediction",
+        )
+    return Outcome(
+        job.claim.id,
+        job.claim.attempt,
+        Status.SUCCEEDED,
+        cost=predicted * job.claim.price,
+        output=output,
+    )
+
+
+def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
+    if not math.isfinite(value):
+        return {
+            "index": index,
+            "status": "failed",
+            "errors": [
+                {
+                    "field": "",
+                    "code": "non_finite_prediction",
+                    "message": "The model gave no finite number for this row. It is free.",
+                }
+            ],
+        }
+    entry: dict[str, Any] = {"index": index, "status": "succeeded", "prediction": value}
+    if warnings:
+        entry["warnings"] = warnings
+    return entry
+
+
+def failure(one: Claim, error: Exception) -> Outcome:
+    """Record what broke; the traceback goes to the log, a plain sentence to the client."""
+    logger.error("prediction_failed", prediction_id=str(one.id), exc_info=error)
+    if isinstance(error, DomainError):
+        return Outcome(
+            one.id, one.attempt, Status.FAILED, error=error.detail, error_code=error.code
+        )
+    return Outcome(
+        one.id,
+        one.attempt,
+        Status.FAILED,
+        error="The model could not predict these rows. Nothing was charged.",
+        error_code="prediction_failed",
+    )

@@ -1,0 +1,100 @@
+"""Reads that shape: the backlog, the relay's window, and what the reaper looks for."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Now
+
+from predictions.models import Prediction, PredictionQuerySet, Worker
+
+LOST_AFTER_SECONDS = 30
+WORKER_ALIVE_SECONDS = 20
+REAP_AT_MOST = 500
+BACKLOG_CACHE_SECONDS = 1.0
+
+_backlog: tuple[float, int] = (float("-inf"), 0)
+
+
+def backlog() -> int:
+    """Count the predictions that wait, as of at most a second ago."""
+    global _backlog
+    read_at, count = _backlog
+    if time.monotonic() - read_at > BACKLOG_CACHE_SECONDS:
+        count = Prediction.objects.filter(status=Prediction.Status.STARTING).count()
+        _backlog = (time.monotonic(), count)
+    return count
+
+
+def live_children() -> int:
+    """Count the worker children whose node sent a heartbeat lately."""
+    alive = Worker.objects.filter(seen_at__gt=Now() - timedelta(seconds=WORKER_ALIVE_SECONDS))
+    return alive.aggregate(total=Sum("children"))["total"] or 0
+
+
+def open_groups() -> int:
+    """Count groups that were published lately and that no worker has claimed yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT count(DISTINCT group_id) FROM predictions_prediction
+               WHERE status = 'starting' AND published_at > now() - make_interval(secs => %s)""",
+            [LOST_AFTER_SECONDS],
+        )
+        return cursor.fetchone()[0]
+
+
+def starting_longer_than(seconds: int) -> PredictionQuerySet:
+    return Prediction.objects.filter(
+        status=Prediction.Status.STARTING, created_at__lt=Now() - timedelta(seconds=seconds)
+    )
+
+
+def published_longer_than(seconds: int) -> PredictionQuerySet:
+    return Prediction.objects.filter(
+        status=Prediction.Status.STARTING, published_at__lt=Now() - timedelta(seconds=seconds)
+    )
+
+
+def as_document(prediction: Prediction, *, with_rows: bool = True) -> dict[str, Any]:
+    """Shape a prediction as the API shows it; `urls` are added by who knows the host."""
+    version = prediction.version
+    document: dict[str, Any] = {
+        "id": str(prediction.pk),
+        "model": version.model.slug,
+        "version": version.number,
+        "status": prediction.status,
+        "error": prediction.error or None,
+        "error_code": prediction.error_code or None,
+        "rows_total": prediction.rows_total,
+        "rows_valid": prediction.rows_valid,
+        "price": prediction.price,
+        "cost": prediction.cost,
+        "refunded": prediction.refunded,
+        "metadata": prediction.metadata,
+        "source": prediction.source,
+        "created_at": prediction.created_at,
+        "started_at": prediction.started_at,
+        "completed_at": prediction.completed_at,
+        "cancel_requested_at": prediction.cancel_requested_at,
+        "metrics": metrics(prediction),
+        "data_removed": prediction.data_removed,
+    }
+    if with_rows:
+        document |= {"input": prediction.input_value, "output": prediction.output_value}
+    return document
+
+
+def metrics(prediction: Prediction) -> dict[str, float | None]:
+    """Seconds waited in the queue, spent predicting, and from acceptance to the end."""
+    created, started, completed = (
+        prediction.created_at,
+        prediction.started_at,
+        prediction.completed_at,
+    )
+    return {
+        "queue_seconds": (started - created).total_seconds() if started else None,
+        "predict_seconds": prediction.predict_seconds,
+        "total_seconds": (completed - created).total_seconds() if completed else None,
+    }

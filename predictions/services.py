@@ -1,0 +1,370 @@
+"""Every write on predictions: submit, claim, settle, cancel, and what the reaper does."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from billing import services as billing
+from billing.models import Wallet
+from ml_models.models import ModelVersion
+from ml_models.selectors import check_rows, find_version
+from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.ids import new_id
+from mlservice.lib.wakeup import Wakeup
+from predictions import selectors
+from predictions.errors import (
+    AccountDisabled,
+    AlreadyFinished,
+    InvalidFeatures,
+    QueueFull,
+    TooManyRows,
+)
+from predictions.models import Prediction, Worker
+
+Status = Prediction.Status
+
+submitted = Wakeup("prediction_submitted")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Rows that passed the gate: what will be predicted, by which version, for how much."""
+
+    version: ModelVersion
+    input: Any
+    rows_total: int
+    rows_valid: int
+
+    @property
+    def amount(self) -> int:
+        return self.rows_valid * self.version.price
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One prediction in a worker's hands; `attempt` is its right to settle."""
+
+    id: UUID
+    attempt: int
+    version_id: int
+    price: int
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one prediction ends. `attempt` must still be current, or nothing happens."""
+
+    id: UUID
+    attempt: int
+    status: str
+    cost: int = 0
+    output: str | None = None
+    error: str = ""
+    error_code: str = ""
+    predict_seconds: float | None = None
+
+
+def prepare_submission(*, model: str, version: int | None = None, input: Any) -> Submission:
+    """Check rows against the version they are meant for, writing nothing.
+
+    input: one row (object) or a list of 1 to 1,000 rows. Raise ModelNotFound,
+    VersionRetired, TooManyRows, or InvalidFeatures when no row is valid.
+    """
+    chosen = find_version(slug=model, number=version)
+    rows = as_rows(input)
+    checked = check_rows(version=chosen, rows=rows)
+    if not checked.valid:
+        raise InvalidFeatures(
+            "No row fits the model's schema. Mend the rows as `errors` says and send them again.",
+            errors=[
+                {"index": index, **error.as_dict()}
+                for index, errors in checked.errors.items()
+                for error in errors
+            ][: settings.PREDICTION_MAX_ERRORS],
+        )
+    return Submission(chosen, input, checked.total, checked.valid)
+
+
+def as_rows(input: Any) -> list[Any]:
+    """Take one row or many as a list of rows; refuse emptiness and excess."""
+    rows = input if isinstance(input, list) else [input]
+    if not rows or input is None:
+        raise InvalidRequest("`input` must be one row (an object) or a list of rows.")
+    if len(rows) > settings.PREDICTION_MAX_ROWS:
+        raise TooManyRows(
+            f"{len(rows)} rows were sent and {settings.PREDICTION_MAX_ROWS} are the most."
+        )
+    return rows
+
+
+def submit_prediction(
+    *,
+    user_id: int,
+    submission: Submission,
+    source: str,
+    metadata: dict[str, str] | None = None,
+    request_id: str = "",
+    prediction_id: UUID | None = None,
+) -> Prediction:
+    """Accept a prediction: in one transaction reserve its price and store it.
+
+    Raise InsufficientCredits, AccountDisabled or QueueFull; nothing is stored then.
+    """
+    if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
+        raise QueueFull("Too many predictions wait already. Nothing was charged; try again.")
+    prediction_id = prediction_id or new_id()
+    wallet_id = billing.wallet_of(user_id).pk
+    with transaction.atomic():
+        wallet = lock_payer(wallet_id)
+        hold = billing.place_hold(
+            wallet=wallet, amount=submission.amount, reference=("prediction", str(prediction_id))
+        )
+        prediction = Prediction.objects.create(
+            id=prediction_id,
+            user_id=user_id,
+            version=submission.version,
+            hold=hold,
+            source=source,
+            input=msgspec.json.encode(submission.input).decode(),
+            rows_total=submission.rows_total,
+            rows_valid=submission.rows_valid,
+            price=submission.version.price,
+            metadata=metadata or {},
+            request_id=request_id,
+        )
+    # A NOTIFY inside the transaction would serialise every commit.
+    submitted.send()
+    return prediction
+
+
+def lock_payer(wallet_id: int) -> Wallet:
+    """Lock the paying wallet; a user disabled since signing in is refused here."""
+    wallet = billing.lock_wallet(wallet_id=wallet_id)
+    if not wallet.user.is_active:
+        raise AccountDisabled("This account is disabled. Ask the operator.")
+    return wallet
+
+
+def claim(prediction_ids: Sequence[UUID]) -> list[Claim]:
+    """Take what is still `starting` of these, each under a new attempt and a lease.
+
+    Time is the database's; a second delivery of the same ids finds nothing left.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [list(prediction_ids), settings.PREDICTION_LEASE_SECONDS])
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+CLAIM = """
+WITH free AS (
+    SELECT id FROM predictions_prediction
+    WHERE id = ANY(%s) AND status = 'starting'
+    ORDER BY id FOR UPDATE
+)
+UPDATE predictions_prediction AS prediction
+SET status = 'processing', attempt = attempt + 1, started_at = coalesce(started_at, now()),
+    lease_expires_at = now() + make_interval(secs => %s)
+FROM free WHERE prediction.id = free.id
+RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
+          prediction.input
+"""
+
+
+def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) -> int:
+    """End predictions and resolve their holds in one set-based transaction; return how many.
+
+    Only a prediction that still has the `expected` status and the outcome's attempt is
+    touched, so a worker whose lease was given to another changes nothing. A prediction
+    whose cancel was asked meanwhile ends canceled and free.
+    """
+    ordered = sorted(outcomes, key=lambda outcome: outcome.id)
+    if not ordered:
+        return 0
+    ids = [outcome.id for outcome in ordered]
+    hold_ids = list(Prediction.objects.filter(pk__in=ids).values_list("hold_id", flat=True))
+    with transaction.atomic():
+        billing.lock_wallets(hold_ids=hold_ids)
+        resolutions = [billing.Resolution(*row) for row in _finish(ordered, expected)]
+        billing.resolve_holds(resolutions)
+        with connection.cursor() as cursor:
+            cursor.execute("NOTIFY prediction_finished")
+    return len(resolutions)
+
+
+def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, int]]:
+    """Write the outcomes by compare-and-set; give (hold, captured credits) of each written."""
+    columns = [
+        [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH, [*columns, expected])
+        return cursor.fetchall()
+
+
+FINISH = """
+WITH outcome AS (
+    SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[],
+                         %s::text[], %s::text[], %s::float8[])
+        AS outcome (id, attempt, status, cost, output, error, error_code, predict_seconds)
+), current AS (
+    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL AS is_canceled
+    FROM outcome JOIN predictions_prediction AS prediction USING (id)
+    WHERE prediction.status = %s AND prediction.attempt = outcome.attempt
+    ORDER BY prediction.id FOR UPDATE OF prediction
+)
+UPDATE predictions_prediction AS prediction
+SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
+    cost = CASE WHEN is_canceled THEN 0 ELSE current.cost END,
+    output = CASE WHEN is_canceled THEN NULL ELSE current.output END,
+    error = CASE WHEN is_canceled THEN '' ELSE current.error END,
+    error_code = CASE WHEN is_canceled THEN '' ELSE current.error_code END,
+    predict_seconds = current.predict_seconds,
+    lease_expires_at = NULL,
+    completed_at = now()
+FROM current WHERE prediction.id = current.id
+RETURNING prediction.hold_id, prediction.cost
+"""
+
+
+def cancel_prediction(*, prediction: Prediction) -> Prediction:
+    """Cancel what has not finished: at once while it waits, at settlement while it runs.
+
+    Raise AlreadyFinished for a prediction that succeeded or failed.
+    """
+    waiting = Outcome(prediction.pk, prediction.attempt, Status.CANCELED)
+    if not settle([waiting], expected=Status.STARTING):
+        running = Prediction.objects.filter(pk=prediction.pk, status=Status.PROCESSING)
+        running.filter(cancel_requested_at=None).update(cancel_requested_at=Now())
+    prediction.refresh_from_db()
+    if prediction.status in {Status.SUCCEEDED, Status.FAILED}:
+        raise AlreadyFinished(f"This prediction has {prediction.status} already.")
+    if prediction.status == Status.STARTING:
+        return cancel_prediction(prediction=prediction)
+    return prediction
+
+
+def return_expired_leases() -> int:
+    """Give predictions whose worker vanished back to the queue, while attempts remain."""
+    expired = Prediction.objects.filter(
+        status=Status.PROCESSING,
+        lease_expires_at__lt=Now(),
+        attempt__lt=settings.PREDICTION_MAX_ATTEMPTS,
+        cancel_requested_at=None,
+    )
+    return expired.update(
+        status=Status.STARTING, published_at=None, group_id=None, lease_expires_at=None
+    )
+
+
+def fail_exhausted() -> int:
+    """Fail what lost its worker on the last attempt; what was asked to cancel ends canceled."""
+    expired = Prediction.objects.filter(status=Status.PROCESSING, lease_expires_at__lt=Now())
+    gone = expired.exclude(
+        attempt__lt=settings.PREDICTION_MAX_ATTEMPTS, cancel_requested_at=None
+    ).values_list("pk", "attempt")
+    return settle(
+        Outcome(
+            id,
+            attempt,
+            Status.FAILED,
+            error=f"The worker was lost {attempt} times while it predicted. Nothing was charged.",
+            error_code="attempts_exhausted",
+        )
+        for id, attempt in gone[: selectors.REAP_AT_MOST]
+    )
+
+
+def expire_old() -> int:
+    """Fail predictions that waited longer than PREDICTION_MAX_AGE_SECONDS and release them."""
+    old = selectors.starting_longer_than(settings.PREDICTION_MAX_AGE_SECONDS)
+    return settle(
+        (
+            Outcome(
+                id,
+                attempt,
+                Status.FAILED,
+                error="The prediction waited too long. Nothing was charged; send it again.",
+                error_code="expired",
+            )
+            for id, attempt in old.values_list("pk", "attempt")[: selectors.REAP_AT_MOST]
+        ),
+        expected=Status.STARTING,
+    )
+
+
+def unpublish_lost(*, window: int) -> int:
+    """Take back groups that nobody claimed in 30 seconds, while there is room for new ones."""
+    if selectors.open_groups() >= window:
+        return 0
+    lost = selectors.published_longer_than(selectors.LOST_AFTER_SECONDS)
+    return lost.update(published_at=None, group_id=None)
+
+
+def unpublish_group(group_id: UUID) -> None:
+    """Take back a group the broker refused, so that the next round publishes it again."""
+    Prediction.objects.filter(group_id=group_id, status=Status.STARTING).update(
+        published_at=None, group_id=None
+    )
+
+
+def record_heartbeat(*, name: str, children: int) -> None:
+    """Note that a worker node lives; the relay's window counts its children."""
+    Worker.objects.update_or_create(
+        name=name, defaults={"children": children, "seen_at": Now()}
+    )
+
+
+def forget_worker(*, name: str) -> None:
+    """Remove a node that stopped in order, so that its children are not waited for."""
+    Worker.objects.filter(name=name).delete()
+
+
+def mark_group(group_id: UUID, *, max_rows: int) -> tuple[list[UUID], int]:
+    """Mark the next group of rows of one version published; return its ids and their rows.
+
+    Users take turns; what was tried before goes alone, so that a row which kills its
+    process is found and its neighbours are spared.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_GROUP, {"group_id": group_id, "max_rows": max_rows})
+        marked = cursor.fetchall()
+    return [row[0] for row in marked], sum(row[1] for row in marked)
+
+
+# Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
+MARK_GROUP = """
+WITH ranked AS (
+    SELECT id, version_id, attempt, rows_valid,
+           row_number() OVER (PARTITION BY user_id ORDER BY id) AS turn
+    FROM predictions_prediction
+    WHERE status = 'starting' AND published_at IS NULL
+), head AS (
+    SELECT id, version_id, attempt FROM ranked ORDER BY attempt > 0 DESC, turn, id LIMIT 1
+), candidate AS (
+    SELECT ranked.id,
+           sum(ranked.rows_valid) OVER (ORDER BY ranked.turn, ranked.id) AS rows_so_far
+    FROM ranked, head
+    WHERE ranked.version_id = head.version_id
+      AND CASE WHEN head.attempt > 0 THEN ranked.id = head.id ELSE ranked.attempt = 0 END
+), chosen AS (
+    SELECT id FROM predictions_prediction
+    WHERE id IN (
+        SELECT id FROM candidate WHERE rows_so_far <= %(max_rows)s
+        UNION SELECT id FROM head
+    ) AND status = 'starting' AND published_at IS NULL
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE predictions_prediction AS prediction
+SET published_at = clock_timestamp(), group_id = %(group_id)s
+FROM chosen WHERE prediction.id = chosen.id
+RETURNING prediction.id, prediction.rows_valid
+"""
+
