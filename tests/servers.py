@@ -1,0 +1,78 @@
+"""The only place that starts the servers a test run needs and was not given."""
+
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from mlservice.embedded import postgres, valkey
+from mlservice.embedded.account import system_user
+from mlservice.embedded.home import Home
+
+# A test's data need not survive a power cut.
+HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def ensure_servers() -> None:
+    """Set DATABASE_URL and BROKER_URL where missing, to private servers that end with the run."""
+    if os.environ.get("DATABASE_URL") and os.environ.get("BROKER_URL"):
+        return
+    # The default temporary folder may lie too deep for a socket's path.
+    folder = Path(tempfile.mkdtemp(prefix="mlservice-tests-", dir="/tmp"))
+    if system_user() is not None:
+        folder.chmod(0o711)
+    home = Home(folder / "state", folder / "state" / "sockets")
+    atexit.register(_remove, folder, os.getpid())
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = start_postgres(home)
+    if not os.environ.get("BROKER_URL"):
+        os.environ["BROKER_URL"] = start_valkey(home)
+
+
+def start_postgres(home: Home) -> str:
+    """Start a private PostgreSQL; return the address of its owner, who may make databases."""
+    postgres.prepare(home)
+    _start(postgres.command(home, HASTY), home)
+    postgres.wait_until_ready(home)
+    return home.owner_url()
+
+
+def start_valkey(home: Home) -> str:
+    """Start a private Valkey; return its address."""
+    valkey.prepare(home)
+    _start(valkey.command(home), home)
+    valkey.wait_until_ready(home)
+    return home.broker_url()
+
+
+def _start(command: list[str], home: Home) -> None:
+    user = system_user()
+    home.logs.mkdir(mode=0o700, exist_ok=True)
+    with (home.logs / Path(command[0]).name).open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            start_new_session=True,
+        )
+    atexit.register(_stop, process, os.getpid())
+
+
+def _stop(process: "subprocess.Popen[bytes]", starter: int) -> None:
+    # A forked child runs the same exit handlers; the servers are not its to stop.
+    if os.getpid() == starter:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+def _remove(folder: Path, starter: int) -> None:
+    if os.getpid() == starter:
+        shutil.rmtree(folder, ignore_errors=True)
