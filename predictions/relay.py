@@ -33,6 +33,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.stopped = Event()
+        self.was_woken = False
         self.listener: Listener | None = None
         self.reaped_at = float("-inf")
         self.window = 1
@@ -58,7 +59,9 @@ class Relay:
         was_busy = self.publish_window()
         if time.monotonic() - self.reaped_at >= REAP_SECONDS:
             self.reap()
-        self.listener.wait(BUSY_POLL_SECONDS if was_busy else POLL_SECONDS)
+        # A wake-up may stand for several commits, the last of them a moment later.
+        look_again_soon = was_busy or self.was_woken
+        self.was_woken = self.listener.wait(BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS)
 
     def publish_window(self) -> bool:
         """Publish groups until the window is full or nothing waits; say whether work remains.

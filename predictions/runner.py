@@ -13,7 +13,7 @@ import structlog
 
 from ml_models import inference
 from ml_models.models import ModelVersion
-from ml_models.selectors import check_rows, version_by_id
+from ml_models.selectors import CheckedRows, check_rows, version_by_id
 from mlservice.lib.errors import DomainError
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, as_rows, claim, settle
@@ -28,7 +28,7 @@ class Job:
     """A claimed prediction with its rows checked again, by the same rules as at acceptance."""
 
     claim: Claim
-    checked: Any
+    checked: CheckedRows
 
 
 def run(prediction_ids: Sequence[UUID]) -> int:
@@ -75,7 +75,7 @@ def succeed(job: Job, values: Iterator[float]) -> Outcome:
         {
             "index": index,
             "status": "invalid",
-            "errors": [error.as_dict() for error in checked.errors[index]],
+            "errors": checked.errors[index],
         }
         if index in checked.errors
         else predicted_row(index, next(values), checked.warnings.get(index))

@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
@@ -55,35 +54,6 @@ def published_longer_than(seconds: int) -> PredictionQuerySet:
     return Prediction.objects.filter(
         status=Prediction.Status.STARTING, published_at__lt=Now() - timedelta(seconds=seconds)
     )
-
-
-def as_document(prediction: Prediction, *, with_rows: bool = True) -> dict[str, Any]:
-    """Shape a prediction as the API shows it; `urls` are added by who knows the host."""
-    version = prediction.version
-    document: dict[str, Any] = {
-        "id": str(prediction.pk),
-        "model": version.model.slug,
-        "version": version.number,
-        "status": prediction.status,
-        "error": prediction.error or None,
-        "error_code": prediction.error_code or None,
-        "rows_total": prediction.rows_total,
-        "rows_valid": prediction.rows_valid,
-        "price": prediction.price,
-        "cost": prediction.cost,
-        "refunded": prediction.refunded,
-        "metadata": prediction.metadata,
-        "source": prediction.source,
-        "created_at": prediction.created_at,
-        "started_at": prediction.started_at,
-        "completed_at": prediction.completed_at,
-        "cancel_requested_at": prediction.cancel_requested_at,
-        "metrics": metrics(prediction),
-        "data_removed": prediction.data_removed,
-    }
-    if with_rows:
-        document |= {"input": prediction.input_value, "output": prediction.output_value}
-    return document
 
 
 def metrics(prediction: Prediction) -> dict[str, float | None]:

@@ -85,7 +85,7 @@ def prepare_submission(*, model: str, version: int | None = None, input: Any) ->
         raise InvalidFeatures(
             "No row fits the model's schema. Mend the rows as `errors` says and send them again.",
             errors=[
-                {"index": index, **error.as_dict()}
+                {"index": index, **msgspec.to_builtins(error)}
                 for index, errors in checked.errors.items()
                 for error in errors
             ][: settings.PREDICTION_MAX_ERRORS],

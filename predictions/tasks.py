@@ -6,7 +6,8 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
-from ml_models.services import preload_models
+from ml_models import inference
+from ml_models.selectors import listed_models
 from predictions import heartbeat, runner
 
 
@@ -19,7 +20,7 @@ def run_predictions(prediction_ids: list[str]) -> None:
 @worker_process_init.connect
 def preload(**_: Any) -> None:
     """Load every listed model before the child takes its first task."""
-    preload_models()
+    inference.preload(model.stable for model in listed_models() if model.stable)
 
 
 @worker_ready.connect

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
+from typing import Any
 from uuid import UUID
 
 import psycopg2
@@ -12,8 +13,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from predictions.models import Prediction
+from predictions.services import submit_prediction
 
 logger = structlog.get_logger(__name__)
 
@@ -92,3 +95,13 @@ class Waiters:
 
 
 waiters = Waiters()
+
+
+def submit_and_wait(*, seconds: float, **submission: Any) -> Prediction:
+    """Submit a prediction and give it up to `seconds` to finish; it may come back unfinished."""
+    prediction_id = new_id()
+    with waiters.register(prediction_id) as event:
+        prediction = submit_prediction(prediction_id=prediction_id, **submission)
+        if event is None or not event.wait(seconds):
+            return prediction
+    return Prediction.objects.with_version().get(pk=prediction_id)

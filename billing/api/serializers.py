@@ -1,0 +1,39 @@
+"""The shapes of money in the API. Credits are whole numbers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.models import LedgerEntry, TopUp, Wallet
+
+
+class WalletSerializer(serializers.ModelSerializer[Wallet]):
+    available = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Wallet
+        fields = ["balance", "held", "available"]
+
+
+class ReferenceSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.CharField()
+
+
+class EntrySerializer(serializers.ModelSerializer[LedgerEntry]):
+    reference = ReferenceSerializer(read_only=True)
+
+    class Meta:
+        model = LedgerEntry
+        fields = ["id", "kind", "amount", "balance_after", "reason", "reference", "created_at"]
+
+
+class TopUpRequestSerializer(serializers.Serializer[Any]):
+    amount = serializers.IntegerField()
+    provider = serializers.CharField(required=False, max_length=16)
+
+
+class TopUpSerializer(serializers.ModelSerializer[TopUp]):
+    class Meta:
+        model = TopUp
+        fields = ["id", "amount", "status", "provider", "note", "created_at"]

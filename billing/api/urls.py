@@ -1,0 +1,12 @@
+"""Where billing answers under /api/v1/."""
+
+from django.urls import path
+
+from billing.api import views
+
+urlpatterns = [
+    path("wallet", views.WalletView.as_view(), name="api_wallet"),
+    path("wallet/entries", views.EntryListView.as_view(), name="api_entries"),
+    path("wallet/top-ups", views.TopUpListView.as_view(), name="api_top_ups"),
+    path("wallet/top-ups/<uuid:pk>", views.TopUpView.as_view(), name="api_top_up"),
+]

@@ -1,0 +1,101 @@
+"""The wallet over the API: balance, entries and top-ups."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from billing.api.serializers import (
+    EntrySerializer,
+    TopUpRequestSerializer,
+    TopUpSerializer,
+    WalletSerializer,
+)
+from billing.models import LedgerEntry, TopUp, Wallet
+from billing.services import start_top_up, wallet_of
+
+TOP_UP = {
+    "id": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55",
+    "amount": 500,
+    "status": "paid",
+    "provider": "demo",
+    "note": "Demo payment",
+    "created_at": "2026-11-23T10:00:00Z",
+}
+ENTRY = {
+    "id": 41,
+    "kind": "capture",
+    "amount": -7,
+    "balance_after": 493,
+    "reason": "",
+    "reference": {"type": "prediction", "id": "0197b7a3-1111-7c3a-9d7e-2f4b8a1c6e55"},
+    "created_at": "2026-11-23T10:01:00Z",
+}
+
+
+@extend_schema_view(
+    get=extend_schema(
+        examples=[OpenApiExample("Wallet", {"balance": 493, "held": 5, "available": 488})]
+    )
+)
+class WalletView(RetrieveAPIView[Wallet]):
+    """Credits in the wallet, how many of them are held, and what is left to spend."""
+
+    serializer_class = WalletSerializer
+
+    def get_object(self) -> Wallet:
+        return wallet_of(self.request.user.pk)
+
+
+@extend_schema_view(get=extend_schema(examples=[OpenApiExample("A charge", ENTRY)]))
+class EntryListView(ListAPIView[LedgerEntry]):
+    """Every movement of the balance, newest first."""
+
+    serializer_class = EntrySerializer
+    queryset = LedgerEntry.objects.none()
+
+    def get_queryset(self) -> QuerySet[LedgerEntry]:
+        return LedgerEntry.objects.filter(wallet__user=self.request.user.pk)
+
+
+@extend_schema_view(
+    get=extend_schema(examples=[OpenApiExample("A top-up", TOP_UP, response_only=True)])
+)
+class TopUpListView(ListAPIView[TopUp]):
+    """Top-ups of the wallet, newest first."""
+
+    serializer_class = TopUpSerializer
+    queryset = TopUp.objects.none()
+
+    def get_queryset(self) -> QuerySet[TopUp]:
+        return TopUp.objects.filter(wallet__user=self.request.user.pk)
+
+    @extend_schema(
+        request=TopUpRequestSerializer,
+        responses={201: TopUpSerializer},
+        examples=[
+            OpenApiExample("Buy 500 credits", {"amount": 500}, request_only=True),
+            OpenApiExample("Paid", TOP_UP, response_only=True),
+        ],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Buy credits; without `provider` the service's first one is taken."""
+        body = TopUpRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        top_up = start_top_up(wallet=wallet_of(self.request.user.pk), **body.validated_data)
+        return Response(TopUpSerializer(top_up).data, status=status.HTTP_201_CREATED)
+
+
+@extend_schema_view(get=extend_schema(examples=[OpenApiExample("A top-up", TOP_UP)]))
+class TopUpView(RetrieveAPIView[TopUp]):
+    """One top-up."""
+
+    serializer_class = TopUpSerializer
+    queryset = TopUp.objects.none()
+
+    def get_queryset(self) -> QuerySet[TopUp]:
+        return TopUp.objects.filter(wallet__user=self.request.user.pk)

@@ -1,0 +1,25 @@
+"""`manage.py audit_ledger`: recompute the books from the rows and say whether they agree."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from billing import audit as billing_audit
+from mlservice.lib.snapshot import one_snapshot
+from predictions import audit as predictions_audit
+
+
+class Command(BaseCommand):
+    help = "Check that wallets, holds, entries and predictions agree; exit 1 when they do not."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print each rule with the number of rows that break it."""
+        with one_snapshot():
+            counts = {**billing_audit.run_checks(), **predictions_audit.run_checks()}
+        for name, count in counts.items():
+            self.stdout.write(f"{count:>6}  {name.replace('_', ' ')}")
+        if any(counts.values()):
+            self.stderr.write("The ledger does not agree with the rows above.")
+            sys.exit(1)
+        self.stdout.write("The ledger is clean.")

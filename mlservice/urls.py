@@ -1,0 +1,34 @@
+"""Every address of the service in one view."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from mlservice.lib import health
+
+
+
+
+api_v1 = [
+    path("", include("accounts.api.urls")),
+    path("", include("billing.api.urls")),
+    path("", include("ml_models.api.urls")),
+    path("", include("predictions.api.urls")),
+]
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("api/v1/", include(api_v1)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path(
+        "api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"
+    ),
+    path("admin/", admin.site.urls),
+    path("language", set_language, name="set_language"),
+    path("", include("mlservice.site.urls")),
+    path("", include("accounts.urls")),
+    path("", include("billing.urls")),
+    path("", include("predictions.urls")),
+]

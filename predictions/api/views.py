@@ -1,0 +1,110 @@
+"""Predictions over the API: submit (and wait), read, list, cancel."""
+
+from typing import Any
+
+import structlog
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from predictions.api import examples
+from predictions.api.filters import PredictionFilter
+from predictions.api.prefer import preferred_wait_seconds
+from predictions.api.serializers import (
+    PredictionRequestSerializer,
+    PredictionSerializer,
+    PredictionSummarySerializer,
+)
+from predictions.models import Prediction
+from predictions.services import cancel_prediction, prepare_submission
+from predictions.waiting import submit_and_wait
+
+POLL_AFTER_SECONDS = 1
+
+
+@extend_schema_view(get=extend_schema(examples=[examples.LISTED]))
+class PredictionListView(ListAPIView[Prediction]):
+    """Your predictions, newest first, without their rows."""
+
+    serializer_class = PredictionSummarySerializer
+    filterset_class = PredictionFilter
+    queryset = Prediction.objects.none()
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        return Prediction.objects.for_user(self.request.user.pk).without_rows()
+
+    @extend_schema(
+        request=PredictionRequestSerializer,
+        responses={201: PredictionSerializer, 202: PredictionSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Prefer",
+                str,
+                OpenApiParameter.HEADER,
+                description="`wait=N` waits up to N seconds (1 to 60) for the prediction.",
+            )
+        ],
+        examples=[examples.REQUEST, examples.FINISHED],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Accept rows for prediction: 202, or 201 when it finished while you waited."""
+        body = PredictionRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        metadata = body.validated_data.pop("metadata", {})
+        seconds = preferred_wait_seconds(request.headers.get("Prefer", ""))
+        prediction = submit_and_wait(
+            seconds=seconds,
+            submission=prepare_submission(**body.validated_data),
+            user_id=request.user.pk,
+            source=Prediction.Source.API,
+            metadata=metadata,
+            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        )
+        return accepted(request, prediction, waited_seconds=seconds)
+
+
+def accepted(request: Request, prediction: Prediction, *, waited_seconds: int) -> Response:
+    """Answer 201 for a finished prediction; else 202, where to look and when."""
+    document = PredictionSerializer(prediction, context={"request": request}).data
+    response = Response(document, status=201 if prediction.is_finished else 202)
+    response["Location"] = document["urls"]["get"]
+    if waited_seconds:
+        response["Preference-Applied"] = f"wait={waited_seconds}"
+    if not prediction.is_finished:
+        response["Retry-After"] = str(POLL_AFTER_SECONDS)
+    return response
+
+
+@extend_schema_view(get=extend_schema(examples=[examples.FINISHED]))
+class PredictionView(RetrieveAPIView[Prediction]):
+    """One prediction, with its rows."""
+
+    serializer_class = PredictionSerializer
+    queryset = Prediction.objects.none()
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        return Prediction.objects.for_user(self.request.user.pk).with_version()
+
+
+class CancelView(APIView):
+    """Cancel a prediction: at once while it waits, free at its end while it runs."""
+
+    @extend_schema(
+        request=None,
+        responses={200: PredictionSerializer},
+        examples=[
+            OpenApiExample(
+                "Canceled",
+                {**examples.PREDICTION, "status": "canceled", "cost": 0, "output": None},
+                response_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, pk: Any) -> Response:
+        mine = Prediction.objects.for_user(request.user.pk).with_version()
+        prediction = cancel_prediction(prediction=get_object_or_404(mine, pk=pk))
+        return Response(PredictionSerializer(prediction, context={"request": request}).data)
