@@ -25,3 +25,9 @@ class TopUpAlreadyResolved(DomainError):
     status = 409
     code = "already_finished"
     title = "This top-up is resolved already"
+
+
+class NotSignedIn(DomainError):
+    status = 401
+    code = "unauthenticated"
+    title = "Sign in first: nobody has no wallet"

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from billing.errors import (
     InsufficientCredits,
     InvalidAmount,
+    NotSignedIn,
     ProviderUnknown,
     TopUpAlreadyResolved,
 )
@@ -44,9 +45,15 @@ def open_wallet(*, user_id: int) -> Wallet:
     return wallet
 
 
-def wallet_of(user_id: int) -> Wallet:
-    """Give the user's wallet, opening it when missing (a superuser made on the command line)."""
-    return Wallet.objects.filter(user_id=user_id).first() or open_wallet(user_id=user_id)
+def wallet_of(user_id: int | None) -> Wallet:
+    """Give the user's wallet, opening it when missing (a superuser made on the command line).
+
+    Raise NotSignedIn for nobody's id, which a request without a user has.
+    """
+    if user_id is None:
+        raise NotSignedIn
+    wallet = Wallet.objects.filter(user_id=user_id).first()
+    return wallet or open_wallet(user_id=user_id)
 
 
 def lock_wallet(*, wallet_id: int) -> Wallet:
@@ -185,9 +192,7 @@ def _wallet_id_of(top_up_id: UUID) -> int:
 def _resolve_top_up(top_up_id: UUID, status: str, note: str, actor_id: int | None) -> TopUp:
     """Move a top-up out of `pending` by compare-and-set, so that it happens once."""
     pending = TopUp.objects.filter(pk=top_up_id, status=TopUp.Status.PENDING)
-    changed = pending.update(
-        status=status, note=note, resolved_by_id=actor_id, resolved_at=Now()
-    )
+    changed = pending.update(status=status, note=note, resolved_by_id=actor_id, resolved_at=Now())
     top_up = TopUp.objects.get(pk=top_up_id)
     if not changed:
         raise TopUpAlreadyResolved(f"This top-up is {top_up.get_status_display()} already.")

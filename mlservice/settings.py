@@ -199,9 +199,7 @@ AXES_VERBOSE = False
 # --- API -----------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication"
-    ],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["mlservice.lib.json.JSONParser"],
@@ -292,7 +290,8 @@ BROKER_IS_RABBITMQ = CELERY_BROKER_URL.startswith("amqp")
 CELERY_TASK_QUEUES = [
     Queue(
         name,
-        Exchange(name, type="direct", durable=True),
+        # Celery's own delayed delivery on quorum queues binds to topic exchanges only.
+        Exchange(name, type="topic" if BROKER_IS_RABBITMQ else "direct", durable=True),
         routing_key=name,
         durable=True,
         queue_arguments={"x-queue-type": "quorum"} if BROKER_IS_RABBITMQ else None,
@@ -302,7 +301,7 @@ CELERY_TASK_QUEUES = [
 CELERY_TASK_DEFAULT_QUEUE = "duties"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {"predictions.run": {"queue": "predictions"}}
-CELERY_WORKER_DETECT_QUORUM_QUEUES = False
+CELERY_WORKER_DETECT_QUORUM_QUEUES = BROKER_IS_RABBITMQ
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True

@@ -8,8 +8,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from mlservice.lib import health
 
 
-
-
 api_v1 = [
     path("", include("accounts.api.urls")),
     path("", include("billing.api.urls")),
@@ -22,9 +20,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("api/v1/", include(api_v1)),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path(
-        "api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"
-    ),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("admin/", admin.site.urls),
     path("language", set_language, name="set_language"),
     path("", include("mlservice.site.urls")),

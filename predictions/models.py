@@ -58,7 +58,8 @@ class Prediction(models.Model):
     )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices)
     input = models.TextField(_("input"))
-    output = models.TextField(_("output"), null=True)
+    # Null until it is done: an empty text would be an output too.
+    output = models.TextField(_("output"), null=True)  # noqa: DJ001
     error = models.TextField(_("error"), blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     rows_total = models.PositiveIntegerField(_("rows"))
@@ -86,8 +87,7 @@ class Prediction(models.Model):
         verbose_name_plural = _("predictions")
         constraints = [
             models.CheckConstraint(
-                condition=Q(status="succeeded", cost__gt=0)
-                | (~Q(status="succeeded") & Q(cost=0)),
+                condition=Q(status="succeeded", cost__gt=0) | (~Q(status="succeeded") & Q(cost=0)),
                 name="prediction_costs_when_succeeded",
             ),
             models.CheckConstraint(

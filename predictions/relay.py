@@ -6,6 +6,7 @@ the two leaves a marked group that nobody claims, which the reaper takes back.
 
 import time
 from threading import Event
+from typing import Any
 from uuid import UUID
 
 import psycopg2
@@ -71,10 +72,7 @@ class Relay:
         """
         self.read_window()
         room = self.window - selectors.open_groups()
-        for _ in range(room):
-            if not self.publish_group():
-                return False
-        return True
+        return all(self.publish_group() for _ in range(room))
 
     def read_window(self) -> None:
         if time.monotonic() - self.window_read_at > WINDOW_CACHE_SECONDS:
@@ -116,9 +114,7 @@ class Relay:
 
 def publish(group_id: UUID, prediction_ids: list[UUID]) -> None:
     """Send one message with the ids of a group; return when the broker has confirmed it."""
-    run_predictions.apply_async(
-        args=[[str(prediction_id) for prediction_id in prediction_ids]],
-        task_id=str(group_id),
-        mandatory=settings.BROKER_IS_RABBITMQ,
-        retry=False,
-    )
+    # A broker confirms what it cannot route, unless told that it must arrive somewhere.
+    options: dict[str, Any] = {"mandatory": True} if settings.BROKER_IS_RABBITMQ else {}
+    ids = [str(prediction_id) for prediction_id in prediction_ids]
+    run_predictions.apply_async((ids,), task_id=str(group_id), retry=False, **options)

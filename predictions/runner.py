@@ -13,7 +13,8 @@ import structlog
 
 from ml_models import inference
 from ml_models.models import ModelVersion
-from ml_models.selectors import CheckedRows, check_rows, version_by_id
+from ml_models.rows import CheckedRows
+from ml_models.selectors import check_rows, version_by_id
 from mlservice.lib.errors import DomainError
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, as_rows, claim, settle

@@ -14,7 +14,9 @@ WORKER_ALIVE_SECONDS = 20
 REAP_AT_MOST = 500
 BACKLOG_CACHE_SECONDS = 1.0
 
-_backlog: tuple[float, int] = (float("-inf"), 0)
+NEVER = (float("-inf"), 0)
+
+_backlog: tuple[float, int] = NEVER
 
 
 def backlog() -> int:
@@ -25,6 +27,12 @@ def backlog() -> int:
         count = Prediction.objects.filter(status=Prediction.Status.STARTING).count()
         _backlog = (time.monotonic(), count)
     return count
+
+
+def forget_backlog() -> None:
+    """Make the next caller count anew."""
+    global _backlog
+    _backlog = NEVER
 
 
 def live_children() -> int:
@@ -41,7 +49,8 @@ def open_groups() -> int:
                WHERE status = 'starting' AND published_at > now() - make_interval(secs => %s)""",
             [LOST_AFTER_SECONDS],
         )
-        return cursor.fetchone()[0]
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def starting_longer_than(seconds: int) -> PredictionQuerySet:

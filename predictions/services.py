@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from billing import services as billing
@@ -206,7 +205,7 @@ def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, int]]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(FINISH, [*columns, expected])
-        return cursor.fetchall()
+        return [(hold_id, cost) for hold_id, cost in cursor.fetchall()]
 
 
 FINISH = """
@@ -317,9 +316,7 @@ def unpublish_group(group_id: UUID) -> None:
 
 def record_heartbeat(*, name: str, children: int) -> None:
     """Note that a worker node lives; the relay's window counts its children."""
-    Worker.objects.update_or_create(
-        name=name, defaults={"children": children, "seen_at": Now()}
-    )
+    Worker.objects.update_or_create(name=name, defaults={"children": children, "seen_at": Now()})
 
 
 def forget_worker(*, name: str) -> None:
@@ -367,4 +364,3 @@ SET published_at = clock_timestamp(), group_id = %(group_id)s
 FROM chosen WHERE prediction.id = chosen.id
 RETURNING prediction.id, prediction.rows_valid
 """
-

@@ -44,6 +44,9 @@ def configure(options: dict[str, Any]) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
             # A worker logs two lines a task; the settlement's own line says more.
-            "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
+            "loggers": {
+                name: {"level": "WARNING"}
+                for name in ("celery.worker.strategy", "celery.app.trace")
+            },
         }
     )

@@ -32,9 +32,7 @@ PROBLEM = {
 }
 ANY_PROBLEM = {
     "description": "A refusal as RFC 9457 problem details",
-    "content": {
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-    },
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 

@@ -97,10 +97,8 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> HttpResponse | 
 def describe(exc: exceptions.APIException) -> dict[str, Any]:
     """Give the detail, and for a broken body one entry of `errors` per broken field."""
     if not isinstance(exc, exceptions.ValidationError):
-        detail = exc.detail
-        if isinstance(detail, dict):
-            detail = detail.get("detail", exc.default_detail)
-        return {"detail": str(detail)}
+        told = exc.detail
+        return {"detail": str(told.get("detail", exc) if isinstance(told, dict) else told)}
     errors = list(flatten(exc.detail))
     first = errors[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]

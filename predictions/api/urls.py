@@ -7,7 +7,5 @@ from predictions.api import views
 urlpatterns = [
     path("predictions", views.PredictionListView.as_view(), name="api_predictions"),
     path("predictions/<uuid:pk>", views.PredictionView.as_view(), name="api_prediction"),
-    path(
-        "predictions/<uuid:pk>/cancel", views.CancelView.as_view(), name="api_prediction_cancel"
-    ),
+    path("predictions/<uuid:pk>/cancel", views.CancelView.as_view(), name="api_prediction_cancel"),
 ]

@@ -1,0 +1,95 @@
+"""The cast: Alice owns, Bob is a stranger, the operator is staff; factories are plain functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import User
+from accounts.services import register_user
+from billing.services import start_top_up, wallet_of
+from ml_models.models import ModelVersion
+from ml_models.releases import read_release
+from ml_models.selectors import forget_found_versions
+from ml_models.services import publish_version
+from predictions import selectors
+from predictions.models import Prediction
+from predictions.services import prepare_submission, submit_prediction
+
+PASSWORD = "a long and private phrase"
+
+
+def make_user(username: str, *, credits: int = 0, **fields: Any) -> User:
+    user = register_user(
+        username=username, email=f"{username}@example.com", password=PASSWORD, **fields
+    )
+    if credits:
+        start_top_up(wallet=wallet_of(user.pk), amount=credits, provider="demo")
+    return user
+
+
+def make_prediction(user: User, **fields: Any) -> Prediction:
+    """Submit one row of the model's own example, unless `input` says otherwise."""
+    model = fields.pop("model", "linear-regression")
+    rows = fields.pop("input", None)
+    if rows is None:
+        rows = ModelVersion.objects.filter(model__slug=model).latest("pk").example
+    submission = prepare_submission(model=model, input=rows)
+    return submit_prediction(user_id=user.pk, submission=submission, source="api", **fields)
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> None:
+    """A test's rows are new, so nothing kept by the process for the last test may answer."""
+    forget_found_versions()
+    selectors.forget_backlog()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice", credits=1_000)
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return make_user("bob", credits=1_000)
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return make_user("operator", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def api() -> Callable[[User], APIClient]:
+    def client_of(user: User) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def page() -> Callable[[User], Client]:
+    def client_of(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def published_version(db: None) -> ModelVersion:
+    """The linear regression that the pipeline built, at 1 credit a row."""
+    return publish_version(release=read_release("linear-regression"))[0]
+
+
+@pytest.fixture
+def forest_version(db: None) -> ModelVersion:
+    """The random forest that the pipeline built, at 5 credits a row."""
+    return publish_version(release=read_release("random-forest"))[0]
