@@ -1,0 +1,18 @@
+"""What every template knows: the signed-in user's wallet, the version, whether this is a demo."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from billing.services import wallet_of
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """Offer `wallet` unread: only a template that shows it costs a query."""
+    return {
+        "wallet": SimpleLazyObject(lambda: wallet_of(request.user.pk)),
+        "version": settings.VERSION,
+        "demo_mode": settings.DEMO_MODE,
+    }
