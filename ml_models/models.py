@@ -1,0 +1,119 @@
+"""The registry: model families, their immutable versions, and the pointer to the stable one."""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from ml_models.fields import OrderedJSONField
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """What the bytes of a trained estimator are known by, and what can read them."""
+
+    md5: str
+    sha256: str
+    size: int
+    sklearn_version: str
+
+
+class MLModel(models.Model):
+    """A model family; `stable` is the version that serves who names none."""
+
+    slug = models.SlugField(_("slug"), max_length=64, unique=True)
+    title = models.CharField(_("title"), max_length=100)
+    title_ru = models.CharField(_("title in Russian"), max_length=100, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    description_ru = models.TextField(_("description in Russian"), blank=True)
+    stable = models.ForeignKey(
+        "ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("stable version"),
+    )
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def local_title(self) -> str:
+        return (get_language() == "ru" and self.title_ru) or self.title
+
+    @property
+    def local_description(self) -> str:
+        return (get_language() == "ru" and self.description_ru) or self.description
+
+
+class ModelVersion(models.Model):
+    """One release of a model; all but its price and status is fixed by a trigger.
+
+    `price` is in credits a row. The documents keep the order of their keys: rows reach the
+    estimator in the order of `input_schema["properties"]`.
+    """
+
+    class Status(models.TextChoices):
+        PUBLISHED = "published", _("published")
+        RETIRED = "retired", _("retired")
+
+    model = models.ForeignKey(
+        MLModel, models.PROTECT, related_name="versions", verbose_name=_("model")
+    )
+    number = models.PositiveIntegerField(_("number"))
+    price = models.BigIntegerField(_("price"))
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status.choices, default=Status.PUBLISHED
+    )
+    artifact_md5 = models.CharField(_("artifact MD5"), max_length=32)
+    artifact_sha256 = models.CharField(_("artifact SHA-256"), max_length=64)
+    artifact_size = models.BigIntegerField(_("artifact size"))
+    sklearn_version = models.CharField(_("scikit-learn version"), max_length=32)
+    input_schema = OrderedJSONField(_("input schema"))
+    output_schema = OrderedJSONField(_("output schema"))
+    example = OrderedJSONField(_("example"))
+    metrics = OrderedJSONField(_("metrics"))
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "number"], name="model_version_number_once_per_model"
+            ),
+            models.CheckConstraint(
+                condition=Q(number__gte=1), name="model_version_number_at_least_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gte=1), name="model_version_price_at_least_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["published", "retired"]),
+                name="model_version_status_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.number}"
+
+    @property
+    def is_retired(self) -> bool:
+        return self.status == self.Status.RETIRED
+
+    @property
+    def artifact(self) -> Artifact:
+        return Artifact(
+            md5=self.artifact_md5,
+            sha256=self.artifact_sha256,
+            size=self.artifact_size,
+            sklearn_version=self.sklearn_version,
+        )

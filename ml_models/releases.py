@@ -1,0 +1,69 @@
+"""The only place that reads what the pipeline built and makes it a release."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_models.errors import ReleaseNotBuilt
+from ml_models.models import Artifact
+from ml_models.pipeline.configuration import BUILD, METRICS, read_json, read_params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A trained model with all that is said about it, ready to be published."""
+
+    slug: str
+    title: str
+    description: str
+    price: int
+    artifact: Artifact
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    example: dict[str, Any]
+    metrics: dict[str, Any]
+    title_ru: str = ""
+    description_ru: str = ""
+
+
+def built_slugs() -> list[str]:
+    """Return the slugs of all models that the pipeline trains."""
+    return list(read_params()["models"])
+
+
+def artifact_path(slug: str) -> Path:
+    return BUILD / slug / "model.joblib"
+
+
+def read_release(slug: str) -> Release:
+    """Return the release that the pipeline built; raise ReleaseNotBuilt if there is none."""
+    try:
+        said = read_params()["models"][slug]
+        card = read_json(BUILD / slug / "card.json")
+        artifact = describe_artifact(artifact_path(slug).read_bytes(), card["sklearn_version"])
+        metrics = read_json(METRICS / f"{slug}.json")
+    except (KeyError, FileNotFoundError) as missing:
+        raise ReleaseNotBuilt(f"There is no built model {slug!r}: run the pipeline.") from missing
+    return Release(
+        slug=slug,
+        title=said["title"],
+        title_ru=said.get("title_ru", ""),
+        description=said["description"],
+        description_ru=said.get("description_ru", ""),
+        price=said["price"],
+        artifact=artifact,
+        input_schema=card["input_schema"],
+        output_schema=card["output_schema"],
+        example=card["example"],
+        metrics=metrics,
+    )
+
+
+def describe_artifact(content: bytes, sklearn_version: str) -> Artifact:
+    return Artifact(
+        md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        sklearn_version=sklearn_version,
+    )

@@ -1,0 +1,101 @@
+"""Every write to the registry: publish a version, move the pointer, price and retire."""
+
+from django.db import transaction
+from django.db.models import Max
+
+from ml_models.errors import InvalidPrice, VersionIsStable, VersionRetired
+from ml_models.models import MLModel, ModelVersion
+from ml_models.releases import Release
+from ml_models.selectors import forget_found_versions
+
+MAX_PRICE = 1_000_000_000
+
+
+@transaction.atomic
+def publish_version(*, release: Release, price: int | None = None) -> tuple[ModelVersion, bool]:
+    """Publish a release and make it stable; return its version and whether it is new.
+
+    The same artifact makes no second version, so that a price or a pointer which an
+    operator moved since then stays; only another `price`, asked for in words, does.
+    """
+    asked = release.price if price is None else price
+    check_price(asked)
+    model = _locked_model(release)
+    published = model.versions.filter(artifact_sha256=release.artifact.sha256)
+    if price is not None:
+        published = published.filter(price=price)
+    known = published.order_by("-number").first()
+    if known is not None:
+        return known, False
+    version = _add_version(model, release, asked)
+    move_stable(version=version)
+    return version, True
+
+
+@transaction.atomic
+def move_stable(*, version: ModelVersion) -> None:
+    """Let a version serve who names none; raise VersionRetired if it is retired.
+
+    Rolling back is the same move. Other processes follow within VERSION_CACHE_SECONDS.
+    """
+    locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    if locked.is_retired:
+        raise VersionRetired
+    MLModel.objects.filter(pk=locked.model_id).update(stable=locked)
+    transaction.on_commit(forget_found_versions)
+
+
+@transaction.atomic
+def retire_version(*, version: ModelVersion) -> None:
+    """Take a version out of service; raise VersionIsStable if the pointer stands on it."""
+    # The same lock as in move_stable: else the pointer could move here meanwhile.
+    locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
+    if MLModel.objects.filter(stable=locked).exists():
+        raise VersionIsStable
+    ModelVersion.objects.filter(pk=version.pk).update(status=ModelVersion.Status.RETIRED)
+    transaction.on_commit(forget_found_versions)
+
+
+@transaction.atomic
+def set_price(*, version: ModelVersion, price: int) -> None:
+    """Set the credits a row costs from now on; raise InvalidPrice if that is no price.
+
+    What was accepted before keeps the price in its hold.
+    """
+    check_price(price)
+    ModelVersion.objects.filter(pk=version.pk).update(price=price)
+    transaction.on_commit(forget_found_versions)
+
+
+def check_price(price: int) -> None:
+    if not 1 <= price <= MAX_PRICE:
+        raise InvalidPrice
+
+
+def _locked_model(release: Release) -> MLModel:
+    said = {
+        "title": release.title,
+        "title_ru": release.title_ru,
+        "description": release.description,
+        "description_ru": release.description_ru,
+    }
+    # update_or_create locks the row, so two publishers number their versions in turn.
+    model, _ = MLModel.objects.update_or_create(slug=release.slug, defaults=said)
+    return model
+
+
+def _add_version(model: MLModel, release: Release, price: int) -> ModelVersion:
+    last_number = model.versions.aggregate(last=Max("number"))["last"] or 0
+    return ModelVersion.objects.create(
+        model=model,
+        number=last_number + 1,
+        price=price,
+        artifact_md5=release.artifact.md5,
+        artifact_sha256=release.artifact.sha256,
+        artifact_size=release.artifact.size,
+        sklearn_version=release.artifact.sklearn_version,
+        input_schema=release.input_schema,
+        output_schema=release.output_schema,
+        example=release.example,
+        metrics=release.metrics,
+    )
