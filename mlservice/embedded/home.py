@@ -43,6 +43,10 @@ class Home:
         return self.sockets / "valkey.sock"
 
     @property
+    def keeper_socket(self) -> Path:
+        return self.sockets / "supervisor.sock"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

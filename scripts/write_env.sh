@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Adds to .env what a first start needs and nobody has set, and a random value for each name given.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+random() { head -c "$1" /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
+
+stands() { grep -qsE "^(export )?$1=." .env; }
+
+# What the environment gives is not a secret of ours to write down.
+add() { stands "$1" || [ -n "${!1:-}" ] || printf '%s=%s\n' "$1" "$2" >>.env; }
+
+is_demo() { ! grep -qsiE '^(export )?DEMO_MODE=("|'\'')?(false|off|no|0|n|f)' .env; }
+
+[ -e .env ] || (umask 077 && : >.env)
+# A last line without its end would swallow the next one.
+[ -z "$(tail -c 1 .env)" ] || printf '\n' >>.env
+
+# A demonstration that was declined once stays declined.
+stands DEMO_MODE || printf 'DEMO_MODE=%s\n' "${DEMO_MODE:-true}" >>.env
+add SECRET_KEY "$(random 48)"
+add JWT_SIGNING_KEY "$(random 48)"
+if is_demo; then
+  add DEMO_ADMIN_PASSWORD "$(random 12)"
+  add DEMO_CLIENT_PASSWORD "$(random 12)"
+fi
+for name in "$@"; do add "$name" "$(random 24)"; done
