@@ -63,7 +63,7 @@ def _number_from(plain: str, text: str) -> int | float | str:
 def shown_number(value: float) -> str:
     """Write a number for reading: about six significant digits, the reader's separators."""
     whole_digits = len(str(int(abs(value))))
-    if value and abs(value) < 0.001 or whole_digits > 15:
+    if (value and abs(value) < 0.001) or whole_digits > 15:
         return f"{value:.{SIGNIFICANT_DIGITS}g}"
     decimals = max(0, SIGNIFICANT_DIGITS - whole_digits)
     text = f"{value:.{decimals}f}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from mlservice.lib import schema as schemas
@@ -14,7 +15,8 @@ Definition = Mapping[str, Any]
 class RowForm(forms.Form):
     """One input a column, prefilled with an example; the row check stays with the domain.
 
-    Inputs are called `column-<name>`, since a column may be called like anything.
+    Inputs are called `column-<name>`, or `column-<position>` where the name has characters
+    that an id must not have.
     """
 
     use_required_attribute = True
@@ -27,12 +29,16 @@ class RowForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         self.properties: Mapping[str, Definition] = schema["properties"]
+        self.positions = {name: position for position, name in enumerate(self.properties)}
         initial = {name: text_of(value) for name, value in (example or {}).items()}
-        super().__init__(*args, initial=initial, prefix="column", **kwargs)
-        for position, (name, definition) in enumerate(self.properties.items()):
+        super().__init__(*args, initial=initial, **kwargs)
+        for name, definition in self.properties.items():
             self.fields[name] = field_for(name, definition)
-            # A column's name may hold what an id must not, such as a space.
-            self.fields[name].widget.attrs["id"] = f"column-{position}"
+
+    def add_prefix(self, field_name: int | str) -> str:
+        name = str(field_name)
+        plain = name.isascii() and name.isidentifier()
+        return f"column-{name if plain else self.positions[name]}"
 
     def row(self) -> dict[str, Any]:
         """Return the values as the schema types them; an empty input is no value."""
@@ -72,7 +78,8 @@ def help_for(definition: Definition) -> str:
     learnt = schemas.training_range_of(definition)
     seen = _("The model learnt %(range)s.") % {"range": learnt} if learnt else ""
     meaning = schemas.words(definition, "description")
-    return " ".join(filter(None, (f"{meaning.rstrip('.')}." if meaning else "", seen)))
+    # Templates take a help text for HTML, and a schema is anybody's.
+    return escape(" ".join(filter(None, (f"{meaning.rstrip('.')}." if meaning else "", seen))))
 
 
 def choices_for(definition: Definition) -> list[tuple[str, str]]:

@@ -1,0 +1,79 @@
+"""The page of one model: what it takes, how good it is, what it costs, and a form to try it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from ml_models.models import ModelVersion
+from ml_models.selectors import find_version
+from mlservice.lib import schema as schemas
+from mlservice.lib.schema_form import RowForm, choices_for
+
+METRICS = {
+    "mae": _("Mean absolute error"),
+    "rmse": _("Root mean square error"),
+    "r2": _("R², share of variance explained"),
+    "training_rows": _("Rows learnt from"),
+    "test_rows": _("Rows tested on"),
+}
+KINDS = {
+    "number": _("number"),
+    "integer": _("whole number"),
+    "boolean": _("yes or no"),
+    "string": _("text"),
+}
+IN_PREDICTED_UNIT = {"mae", "rmse"}
+
+
+@require_safe
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the version of a model that serves who names none; open to everybody."""
+    version = find_version(slug=slug)
+    context = {
+        "version": version,
+        "columns": [column(*pair) for pair in version.input_schema["properties"].items()],
+        "metrics": metrics(version),
+        "predicted": schemas.words(version.output_schema, "title"),
+        "form": RowForm(schema=version.input_schema, example=version.example),
+        "sample": sample(version),
+    }
+    return render(request, "site/model.html", context)
+
+
+def column(name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a column is, which values it takes and which the model has seen."""
+    choices = [title for value, title in choices_for(definition) if value]
+    return {
+        "name": name,
+        "title": schemas.title_of(name, definition),
+        "description": schemas.words(definition, "description"),
+        "kind": KINDS[schemas.kind_of(definition)],
+        "unit": definition.get("x-unit", ""),
+        "takes": ", ".join(choices) or schemas.limits_of(definition),
+        "learnt": schemas.training_range_of(definition),
+        "is_optional": schemas.is_nullable(definition),
+    }
+
+
+def metrics(version: ModelVersion) -> list[dict[str, Any]]:
+    """Name the measured figures, those of errors in the unit of what is predicted."""
+    unit = version.output_schema.get("x-unit", "")
+    return [
+        {
+            "title": METRICS.get(name, name),
+            "value": schemas.shown(value),
+            "unit": unit if name in IN_PREDICTED_UNIT else "",
+        }
+        for name, value in version.metrics.items()
+    ]
+
+
+def sample(version: ModelVersion) -> str:
+    """Return the body that asks the API for a prediction of the example."""
+    body = {"model": version.model.slug, "input": version.example}
+    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()

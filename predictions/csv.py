@@ -1,0 +1,139 @@
+"""The only place that reads rows from CSV text, and writes results to it."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.schema import NUMBER, is_nullable, value_from
+
+Line = tuple[int, list[str]]
+
+DELIMITERS = (",", ";", "\t")
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+LONGEST_HEADER = 100_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def decode(content: bytes) -> str:
+    """Decode an uploaded file; raise InvalidRequest for what is not UTF-8 text."""
+    if content.startswith(UTF_16_MARKS):
+        raise InvalidRequest(_("The file is UTF-16. Save it as “CSV UTF-8” and try again."))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = _("The file is not UTF-8. Save it as “CSV UTF-8” and try again.")
+        raise InvalidRequest(message) from error
+
+
+def read_rows(text: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Read a table with a header line into rows, each value typed by the schema.
+
+    Columns are separated by comma, semicolon or TAB. An empty cell is a missing value, null
+    where the column may be. Raise InvalidRequest when the text is not such a table.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        raise InvalidRequest(_("The table holds NUL bytes, so it is not CSV text in UTF-8."))
+    properties = schema["properties"]
+    lines = _lines(text, properties)
+    header = [name.strip() for name in next(lines, (0, []))[1]]
+    _check_header(header, schema)
+    rows = [_row(cells, header, properties, line) for line, cells in _limited(lines)]
+    if not rows:
+        raise InvalidRequest(_("The table has no row under its header."))
+    return rows
+
+
+def _lines(text: str, properties: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield the number of each line that is not blank, and its cells."""
+    delimiter = max(DELIMITERS, key=lambda mark: _known_columns(text, mark, properties))
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            message = _("Line %(line)d: a quotation mark is not closed, or stands inside a cell.")
+            raise InvalidRequest(message % {"line": line}) from error
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _known_columns(text: str, delimiter: str, properties: Mapping[str, Any]) -> int:
+    first = re.split("[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    cells = next(csv.reader([first[:LONGEST_HEADER]], delimiter=delimiter), [])
+    return sum(cell.strip() in properties for cell in cells)
+
+
+def _check_header(header: Sequence[str], schema: Mapping[str, Any]) -> None:
+    columns = {"columns": ", ".join(schema["properties"])}
+    if not header:
+        message = _("The table is empty. Its first line names the columns: %(columns)s.")
+        raise InvalidRequest(message % columns)
+    if not set(header) & set(schema["properties"]):
+        message = _("The first line must name the columns: %(columns)s.")
+        raise InvalidRequest(message % columns)
+    _refuse_names(_("A column of the header has no name: %(names)s."), _unnamed(header))
+    twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
+    _refuse_names(_("The header names a column twice: %(names)s."), twice)
+    unknown = [name for name in header if name not in schema["properties"]]
+    _refuse_names(_("The model has no such column; remove it: %(names)s."), unknown)
+    missing = [name for name in schema.get("required", []) if name not in header]
+    _refuse_names(_("The header lacks a column: %(names)s."), missing)
+
+
+def _unnamed(header: Sequence[str]) -> list[str]:
+    return [str(position) for position, name in enumerate(header, start=1) if not name]
+
+
+def _refuse_names(message: str, names: Sequence[str]) -> None:
+    if names:
+        raise InvalidRequest(message % {"names": ", ".join(name[:60] for name in names[:10])})
+
+
+def _limited(lines: Iterator[Line]) -> Iterator[Line]:
+    for count, line in enumerate(lines):
+        if count == settings.PREDICTION_MAX_ROWS:
+            message = _("The table has more than %(limit)d rows, which are the most at once.")
+            raise InvalidRequest(message % {"limit": settings.PREDICTION_MAX_ROWS})
+        yield line
+
+
+def _row(
+    cells: Sequence[str], header: Sequence[str], properties: Mapping[str, Any], line: int
+) -> dict[str, Any]:
+    if len(cells) != len(header):
+        message = _("Line %(line)d has %(cells)d cells; the header has %(columns)d.")
+        raise InvalidRequest(message % {"line": line, "cells": len(cells), "columns": len(header)})
+    row: dict[str, Any] = {}
+    for name, cell in zip(header, cells, strict=True):
+        if cell.strip():
+            row[name] = value_from(cell, properties[name])
+        elif is_nullable(properties[name]):
+            row[name] = None
+    return row
+
+
+def write_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Write a table whose cells no spreadsheet takes for formulas."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow([_harmless(cell) for cell in header])
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    return table.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str) or NUMBER.fullmatch(value):
+        return value
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value

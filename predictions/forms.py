@@ -1,0 +1,147 @@
+"""The forms of the prediction pages: which version, a table of rows, and narrowing the history."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.forms.forms import NON_FIELD_ERRORS
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ml_models.models import MLModel, ModelVersion
+from mlservice.lib.errors import DomainError
+from mlservice.lib.schema_form import RowForm
+from predictions import csv, wording
+from predictions.models import Prediction, PredictionQuerySet
+
+MAX_TABLE_BYTES = 1_000_000
+
+
+class VersionForm(forms.Form):
+    """Which version a page spoke of; it rides along hidden, so that its price is the one paid."""
+
+    model = forms.SlugField(widget=forms.HiddenInput)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
+
+
+class OneRowForm(RowForm):
+    """One row, an input a column."""
+
+    def input(self) -> Any:
+        return self.row()
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a refusal at the inputs that it is about, else over the form."""
+        refused = error.extra.get("errors", [])
+        for problem in refused:
+            field = problem["field"] if problem["field"] in self.fields else NON_FIELD_ERRORS
+            definition = self.properties.get(problem["field"], {})
+            self.add_error(field, _capitalised(wording.complaint(problem, definition)))
+        if not refused:
+            self.add_error(NON_FIELD_ERRORS, wording.refusal(error))
+
+
+class TableForm(forms.Form):
+    """Many rows as CSV, pasted or uploaded."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Paste a table"),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        required=False,
+        strip=False,
+    )
+    file = forms.FileField(
+        label=gettext_lazy("or choose a file"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+        required=False,
+        allow_empty_file=True,
+    )
+
+    def __init__(self, *args: Any, version: ModelVersion, **kwargs: Any) -> None:
+        self.version = version
+        super().__init__(*args, **kwargs)
+
+    def clean_file(self) -> str:
+        file: UploadedFile | None = self.cleaned_data["file"]
+        if file is None:
+            return ""
+        if (file.size or 0) > MAX_TABLE_BYTES:
+            raise forms.ValidationError(_("The file is larger than 1 MB."))
+        try:
+            return csv.decode(file.read())
+        except DomainError as error:
+            raise forms.ValidationError(error.detail) from error
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        text, file = data.get("text", ""), data.get("file", "")
+        if text.strip() and self.files:
+            raise forms.ValidationError(_("Paste a table or choose a file, not both."))
+        if not self.errors:
+            data["rows"] = self._read(file or text)
+        return data
+
+    def _read(self, text: str) -> list[dict[str, Any]]:
+        try:
+            return csv.read_rows(text, self.version.input_schema)
+        except DomainError as error:
+            raise forms.ValidationError(error.detail) from error
+
+    def input(self) -> Any:
+        return self.cleaned_data["rows"]
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a refusal over the form, with the rows that it is about."""
+        refused = error.extra.get("errors", [])
+        properties = self.version.input_schema["properties"]
+        if not refused:
+            self.add_error(NON_FIELD_ERRORS, wording.refusal(error))
+        for problem in refused[:10]:
+            row, said = problem["index"] + 1, wording.sentence(problem, properties)
+            message = _("Row %(row)d. %(said)s") % {"row": row, "said": said}
+            self.add_error(NON_FIELD_ERRORS, message)
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+class HistoryForm(forms.Form):
+    """Narrows the history by model, status and days, both days included."""
+
+    model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
+        queryset=MLModel.objects.order_by("slug"),
+        to_field_name="slug",
+        empty_label=gettext_lazy("All models"),
+        required=False,
+    )
+    status = forms.ChoiceField(
+        label=gettext_lazy("Status"),
+        choices=[("", gettext_lazy("Any status")), *Prediction.Status.choices],
+        required=False,
+    )
+    since = forms.DateField(
+        label=gettext_lazy("From"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        required=False,
+    )
+    until = forms.DateField(
+        label=gettext_lazy("To"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        required=False,
+    )
+
+    def narrow(self, predictions: PredictionQuerySet) -> PredictionQuerySet:
+        """Apply what is filled in and valid."""
+        self.is_valid()
+        chosen = {LOOKUPS[name]: value for name, value in self.cleaned_data.items() if value}
+        return predictions.filter(**chosen)
+
+
+LOOKUPS = {
+    "model": "version__model",
+    "status": "status",
+    "since": "created_at__date__gte",
+    "until": "created_at__date__lte",
+}

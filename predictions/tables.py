@@ -1,0 +1,100 @@
+"""The only place that lays the rows of a prediction out as a table, for the page and for CSV."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from ml_models.models import ModelVersion
+from mlservice.lib import schema as schemas
+from predictions import wording
+from predictions.csv import write_table
+from predictions.models import Prediction
+
+NOT_YET: dict[str, Any] = {"status": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One row as it was sent, and what came of it; `number` counts from one."""
+
+    number: int
+    cells: list[Any]
+    status: str
+    prediction: Any
+    notes: list[str]
+
+    @property
+    def shown_cells(self) -> list[str]:
+        return [schemas.shown(cell) for cell in self.cells]
+
+    @property
+    def shown_prediction(self) -> str:
+        return "" if self.prediction is None else schemas.shown(self.prediction)
+
+
+def column_titles(prediction: Prediction) -> list[str]:
+    """Return the titles of the version's columns, with their units."""
+    properties = prediction.version.input_schema["properties"]
+    return [
+        _with_unit(schemas.title_of(name, column), column) for name, column in properties.items()
+    ]
+
+
+def prediction_title(prediction: Prediction) -> str:
+    """Return what is predicted, with its unit."""
+    predicted = prediction.version.output_schema
+    return _with_unit(schemas.words(predicted, "title") or _("Prediction"), predicted)
+
+
+def _with_unit(title: str, definition: Mapping[str, Any]) -> str:
+    return f"{title}, {definition['x-unit']}" if "x-unit" in definition else title
+
+
+def result_rows(prediction: Prediction) -> Iterator[ResultRow]:
+    """Yield every row with its outcome, in the order they were sent."""
+    sent = prediction.input_value
+    rows = sent if isinstance(sent, list) else [sent]
+    outcomes = prediction.output_value or [NOT_YET] * len(rows)
+    properties = prediction.version.input_schema["properties"]
+    for number, (row, outcome) in enumerate(zip(rows, outcomes, strict=True), start=1):
+        named = row if isinstance(row, dict) else {}
+        yield ResultRow(
+            number=number,
+            cells=[_cell(named[name]) if name in named else "" for name in properties],
+            status=outcome["status"],
+            prediction=outcome.get("prediction"),
+            notes=_notes(outcome, properties),
+        )
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    return value
+
+
+def _notes(outcome: Mapping[str, Any], properties: Mapping[str, Any]) -> list[str]:
+    errors = [wording.sentence(error, properties) for error in outcome.get("errors", [])]
+    doubts = [wording.warning(doubt, properties) for doubt in outcome.get("warnings", [])]
+    return errors + doubts
+
+
+def results_csv(prediction: Prediction) -> str:
+    """Write all rows and results as CSV, under the names that the API uses."""
+    names = list(prediction.version.input_schema["properties"])
+    return write_table(
+        ["row", *names, "status", "prediction", "notes"],
+        [
+            [row.number, *row.cells, row.status, row.prediction, "; ".join(row.notes)]
+            for row in result_rows(prediction)
+        ],
+    )
+
+
+def example_table(version: ModelVersion) -> str:
+    """Write the version's example as the table that a client might send."""
+    names = list(version.input_schema["properties"])
+    return write_table(names, [[version.example.get(name) for name in names]])

@@ -1,0 +1,13 @@
+"""The addresses of the prediction pages."""
+
+from django.urls import path
+
+from predictions import views
+
+urlpatterns = [
+    path("predictions", views.predictions, name="predictions"),
+    path("predictions/new", views.prediction_new, name="prediction_new"),
+    path("predictions/<uuid:pk>", views.prediction, name="prediction"),
+    path("predictions/<uuid:pk>/cancel", views.prediction_cancel, name="prediction_cancel"),
+    path("predictions/<uuid:pk>/results.csv", views.prediction_results, name="prediction_results"),
+]

@@ -1,0 +1,151 @@
+"""The pages of predictions: history, a new one, one as it runs, its results as CSV."""
+
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HTMX_STOP_POLLING
+
+from ml_models.models import ModelVersion
+from ml_models.selectors import find_version, listed_models
+from mlservice.lib.errors import DomainError
+from predictions import selectors, tables, wording
+from predictions.errors import AlreadyFinished
+from predictions.forms import HistoryForm, OneRowForm, TableForm, VersionForm
+from predictions.models import Prediction
+from predictions.services import cancel_prediction, prepare_submission
+from predictions.waiting import submit_and_wait
+
+PAGE_SIZE = 25
+SHOWN_ROWS = 100
+# Most predictions take less, so that the page which follows shows the result at once.
+WAIT_SECONDS = 2.0
+
+
+@login_required
+@require_safe
+def predictions(request: HttpRequest) -> HttpResponse:
+    """Show the history, newest first, narrowed as asked."""
+    form = HistoryForm(request.GET)
+    mine = Prediction.objects.for_user(request.user.pk).without_rows().newest_first()
+    page = Paginator(form.narrow(mine), PAGE_SIZE).get_page(request.GET.get("page"))
+    is_narrowed = any(request.GET.get(name) for name in form.fields)
+    context = {"form": form, "page": page, "is_narrowed": is_narrowed}
+    return render(request, "predictions/list.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def prediction_new(request: HttpRequest) -> HttpResponse:
+    """Take one row from a form, or many from a table; without a model, offer all."""
+    asked = request.POST if request.method == "POST" else request.GET
+    if "model" not in asked:
+        return render(request, "predictions/choose.html", {"models": listed_models()})
+    version = asked_version(asked)
+    form = rows_form(request, version, is_table=asked.get("as") == "table")
+    refusal = None
+    if form.is_bound and form.is_valid():
+        try:
+            return redirect(submit(request, version, form))
+        except DomainError as error:
+            form.refuse(error)
+            refusal = error
+    context = {
+        "version": version,
+        "form": form,
+        "refusal": refusal,
+        "as": asked.get("as"),
+        "example_table": tables.example_table(version),
+    }
+    return render(request, "predictions/new.html", context, status=422 if form.errors else 200)
+
+
+def asked_version(asked: QueryDict) -> ModelVersion:
+    form = VersionForm(asked)
+    if not form.is_valid():
+        raise Http404
+    return find_version(slug=form.cleaned_data["model"], number=form.cleaned_data["version"])
+
+
+def rows_form(
+    request: HttpRequest, version: ModelVersion, *, is_table: bool
+) -> OneRowForm | TableForm:
+    sent: Any = (request.POST, request.FILES) if request.method == "POST" else ()
+    if is_table:
+        return TableForm(*sent, version=version)
+    return OneRowForm(*sent, schema=version.input_schema, example=version.example)
+
+
+def submit(request: HttpRequest, version: ModelVersion, form: OneRowForm | TableForm) -> Prediction:
+    submission = prepare_submission(
+        model=version.model.slug, version=version.number, input=form.input()
+    )
+    return submit_and_wait(
+        seconds=WAIT_SECONDS,
+        user_id=request.user.pk,
+        submission=submission,
+        source=Prediction.Source.WEB,
+        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+    )
+
+
+def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:
+    mine = Prediction.objects.for_user(request.user.pk).with_version()
+    return get_object_or_404(mine, pk=pk)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show a prediction; while it runs, htmx asks again for the part that changes."""
+    shown = own_prediction(request, pk)
+    context = {
+        "prediction": shown,
+        "columns": tables.column_titles(shown),
+        "predicted": tables.prediction_title(shown),
+        "rows": list(islice(tables.result_rows(shown), SHOWN_ROWS)),
+        "metrics": selectors.metrics(shown),
+        "failure": wording.failure(code=shown.error_code, message=shown.error),
+    }
+    if not request.headers.get("HX-Request"):
+        return render(request, "predictions/detail.html", context)
+    status = HTMX_STOP_POLLING if shown.is_finished else 200
+    return render(request, "predictions/_prediction.html", context, status=status)
+
+
+@login_required
+@require_POST
+def prediction_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Cancel a prediction and show what has become of it."""
+    canceled = own_prediction(request, pk)
+    try:
+        cancel_prediction(prediction=canceled)
+    except AlreadyFinished:
+        messages.info(request, _("This prediction had finished before it could be canceled."))
+    return redirect(canceled)
+
+
+@login_required
+@require_safe
+def prediction_results(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Hand out all rows of a finished prediction with their results as CSV."""
+    finished = own_prediction(request, pk)
+    if finished.output is None:
+        raise Http404
+    table = tables.results_csv(finished)
+    name = f"{finished.version.model.slug}-{finished.pk}.csv"
+    return HttpResponse(
+        table,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

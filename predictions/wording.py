@@ -1,0 +1,99 @@
+"""The only place that says in the reader's language why a row is refused or doubted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from mlservice.lib import schema as schemas
+from mlservice.lib.errors import DomainError
+
+KINDS = {
+    "number": gettext_lazy("must be a number"),
+    "integer": gettext_lazy("must be a whole number"),
+    "boolean": gettext_lazy("must be true or false"),
+    "string": gettext_lazy("must be a text"),
+}
+
+
+def sentence(error: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+    """Say what is wrong with a row, beginning with the column if one is meant."""
+    field = error.get("field")
+    if field is None:
+        return whole_row(error)
+    title = schemas.title_of(field, properties.get(field, {}))
+    return f"{title}: {complaint(error, properties.get(field, {}))}"
+
+
+def whole_row(error: Mapping[str, Any]) -> str:
+    if error["code"] == "non_finite_prediction":
+        return _("The model gave no finite number for this row; it costs nothing.")
+    if error["code"] == "type":
+        return _("A row must be an object that names its columns.")
+    return str(error.get("message", error["code"]))
+
+
+def complaint(error: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
+    """Say what is wrong with a value, without naming its column."""
+    code = error["code"]
+    if code == "type":
+        return str(KINDS[schemas.kind_of(definition)])
+    if code == "range":
+        limits = schemas.limits_of(definition) or _("a finite number")
+        return _("must be %(limits)s") % {"limits": limits}
+    if code == "category":
+        allowed = ", ".join(schemas.shown(value) for value in definition.get("enum", []))
+        return _("must be one of: %(allowed)s") % {"allowed": allowed}
+    return str(PLAIN.get(code, error.get("message", code)))
+
+
+PLAIN = {
+    "missing": gettext_lazy("is missing"),
+    "unexpected": gettext_lazy("is not a column of this model"),
+    "too_long": gettext_lazy("is too long"),
+}
+
+
+def warning(doubt: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+    """Say that a value lies where the model has seen nothing."""
+    field = doubt["field"]
+    definition = properties.get(field, {})
+    return _("%(column)s is outside what the model learnt: %(range)s") % {
+        "column": schemas.title_of(field, definition),
+        "range": schemas.training_range_of(definition),
+    }
+
+
+REFUSALS = {
+    "insufficient_credits": gettext_lazy(
+        "Not enough credits: this takes {required}, you have {available}."
+    ),
+    "queue_full": gettext_lazy("The service is busy. Nothing was charged; try again in a moment."),
+    "forbidden": gettext_lazy("This account is disabled. Ask the operator."),
+}
+
+
+def refusal(error: DomainError) -> str:
+    """Say why a submission was refused as a whole; the domain's own words by default."""
+    if error.code not in REFUSALS:
+        return error.detail
+    numbers = {key: schemas.shown(value) for key, value in error.extra.items()}
+    return str(REFUSALS[error.code]).format(**numbers)
+
+
+FAILURES = {
+    "expired": gettext_lazy("It waited too long. Nothing was charged; send it again."),
+    "non_finite_prediction": gettext_lazy(
+        "The model gave no finite number for any row. Nothing was charged."
+    ),
+    "prediction_failed": gettext_lazy(
+        "The model could not predict these rows. Nothing was charged."
+    ),
+    "attempts_exhausted": gettext_lazy("Its worker was lost too often. Nothing was charged."),
+}
+
+
+def failure(*, code: str, message: str) -> str:
+    """Say why a prediction failed; what was recorded by default."""
+    return str(FAILURES.get(code, message))
