@@ -1,0 +1,93 @@
+"""The pages on which people come, go and describe themselves."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts.forms import ProfileForm, SignUpForm
+from accounts.models import User
+from accounts.services import change_profile, register_user
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+LANGUAGE_COOKIE_SECONDS = 31_536_000
+
+
+@sensitive_post_parameters("password")
+@never_cache
+def sign_up(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect(next_address(request))
+    form = SignUpForm(request.POST or None)
+    user = registered(form) if form.is_valid() else None
+    if user is None:
+        return render(request, "accounts/sign_up.html", {"form": form})
+    login(request, user, backend=BACKEND)
+    return redirect(next_address(request))
+
+
+def registered(form: SignUpForm) -> User | None:
+    """Register who filled the form; what the service refuses is said beside the fields."""
+    try:
+        return register_user(**form.cleaned_data, language=get_language())
+    except ValidationError as error:
+        form.add_error(None, error)
+        return None
+
+
+@sensitive_post_parameters("password")
+@never_cache
+def sign_in(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        return redirect(next_address(request))
+    form = AuthenticationForm(request, request.POST or None)
+    if form.is_valid():
+        login(request, form.get_user())
+        return redirect(next_address(request))
+    return render(request, "accounts/sign_in.html", {"form": form})
+
+
+def next_address(request: HttpRequest) -> str:
+    """Give the address the visitor was on the way to, if it lies on this site."""
+    address = request.POST.get("next") or request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return address if is_ours else settings.LOGIN_REDIRECT_URL
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+@login_required
+def profile(request: HttpRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    current = {"language": user.language, "time_zone": user.time_zone}
+    form = ProfileForm(request.POST or None, initial=current)
+    if not form.is_valid():
+        return render(request, "accounts/profile.html", {"form": form})
+    change_profile(user=user, **form.cleaned_data)
+    with override(user.language):
+        messages.success(request, _("Your profile is saved."))
+    response = redirect("profile")
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        user.language,
+        max_age=LANGUAGE_COOKIE_SECONDS,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+    return response

@@ -1,0 +1,40 @@
+"""What a client types to buy credits."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.functional import lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import MAX_AMOUNT
+
+PROVIDERS = {
+    "demo": _("Demo payment, paid at once"),
+    "manual": _("Invoice, approved by the operator"),
+}
+SUGGESTED_CREDITS = 1_000
+LOW, HIGH = settings.TOP_UP_MIN_CREDITS, min(settings.TOP_UP_MAX_CREDITS, MAX_AMOUNT)
+
+
+def providers() -> list[tuple[str, Any]]:
+    return [(name, PROVIDERS.get(name, name)) for name in settings.TOP_UP_PROVIDERS]
+
+
+def limits() -> str:
+    """Say the limits with the digits grouped as the reader's language does it."""
+    low, high = number_format(LOW, force_grouping=True), number_format(HIGH, force_grouping=True)
+    return gettext("From %(low)s to %(high)s in one top-up.") % {"low": low, "high": high}
+
+
+class TopUpForm(forms.Form):
+    amount = forms.IntegerField(
+        label=_("Credits"),
+        min_value=LOW,
+        max_value=HIGH,
+        initial=min(max(LOW, SUGGESTED_CREDITS), HIGH),
+        help_text=lazy(limits, str)(),
+    )
+    provider = forms.ChoiceField(label=_("Payment"), choices=providers)

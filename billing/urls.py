@@ -1,0 +1,10 @@
+"""Addresses of the pages about money."""
+
+from django.urls import path
+
+from billing import views
+
+urlpatterns = [
+    path("wallet", views.wallet, name="wallet"),
+    path("wallet/top-up", views.top_up, name="top_up"),
+]

@@ -1,0 +1,63 @@
+"""The pages on which a client sees and buys credits."""
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from billing.forms import TopUpForm
+from billing.models import TopUp
+from billing.services import start_top_up, wallet_of
+from mlservice.lib.errors import DomainError
+
+ENTRIES_PER_PAGE = 25
+TOP_UPS_SHOWN = 10
+EXAMPLE_CREDITS = 1_000
+
+
+@login_required
+def wallet(request: HttpRequest) -> HttpResponse:
+    purse = wallet_of(request.user.pk)
+    entries = Paginator(purse.entries.order_by("-id"), ENTRIES_PER_PAGE)
+    context = {
+        "wallet": purse,
+        "page": entries.get_page(request.GET.get("page")),
+        "top_ups": purse.top_ups.order_by("-id")[:TOP_UPS_SHOWN],
+    }
+    return render(request, "billing/wallet.html", context)
+
+
+@login_required
+def top_up(request: HttpRequest) -> HttpResponse:
+    form = TopUpForm(request.POST or None)
+    started = begun(request, form) if form.is_valid() else None
+    if started is None:
+        return render(request, "billing/top_up.html", {"form": form, **price_example()})
+    if started.status == TopUp.Status.PAID:
+        messages.success(request, _("Your credits are in the wallet."))
+    else:
+        messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
+    return redirect("wallet")
+
+
+def begun(request: HttpRequest, form: TopUpForm) -> TopUp | None:
+    """Begin the top-up that the form asks for; a refusal is said at the form."""
+    try:
+        return start_top_up(wallet=wallet_of(request.user.pk), **form.cleaned_data)
+    except DomainError as refusal:
+        form.add_error(None, refusal.detail)
+        return None
+
+
+def price_example() -> dict[str, object]:
+    """Say what a round number of credits costs, in the currency's whole units."""
+    return {
+        "example_credits": EXAMPLE_CREDITS,
+        "example_price": Decimal(EXAMPLE_CREDITS * settings.CREDIT_PRICE_CENTS) / 100,
+        "currency": settings.CURRENCY,
+    }

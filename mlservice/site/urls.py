@@ -1,0 +1,11 @@
+"""Addresses of the pages that belong to no single app."""
+
+from django.urls import path
+
+from mlservice.site import model_page, views
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("dashboard", views.dashboard, name="dashboard"),
+    path("models/<slug:slug>", model_page.model, name="model"),
+]

@@ -1,0 +1,29 @@
+"""The landing page and the dashboard: pages that join what several apps know."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from billing.services import wallet_of
+from ml_models.selectors import listed_models
+from mlservice.site.spending import daily_spend
+from predictions.models import Prediction
+
+LATEST = 5
+
+
+def landing(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/landing.html", {"models": listed_models()})
+
+
+@login_required
+def dashboard(request: HttpRequest) -> HttpResponse:
+    wallet = wallet_of(request.user.pk)
+    latest = Prediction.objects.for_user(request.user.pk).without_rows().newest_first()[:LATEST]
+    context = {
+        "wallet": wallet,
+        "spending": daily_spend(wallet=wallet),
+        "predictions": latest,
+        "models": listed_models(),
+    }
+    return render(request, "site/dashboard.html", context)
