@@ -1,6 +1,5 @@
 """The only place that starts the servers a test run needs and was not given."""
 
-import atexit
 import os
 import shutil
 import signal
@@ -11,21 +10,39 @@ from pathlib import Path
 from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import system_user
 from mlservice.embedded.home import Home
+from tests import debian
+from tests.exits import at_exit
 
 # A test's data need not survive a power cut.
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 def ensure_servers() -> None:
-    """Set DATABASE_URL and BROKER_URL where missing, to private servers that end with the run."""
+    """Set DATABASE_URL and BROKER_URL where missing, to private servers that end with the run.
+
+    They are the checkout's own kinds, or with TEST_SERVERS=debian the machine's packages.
+    """
     if os.environ.get("DATABASE_URL") and os.environ.get("BROKER_URL"):
         return
+    is_debian = os.environ.get("TEST_SERVERS") == "debian"
+    starts = start_debian_servers if is_debian else start_embedded_servers
     # The default temporary folder may lie too deep for a socket's path.
     folder = Path(tempfile.mkdtemp(prefix="mlservice-tests-", dir="/tmp"))
-    if system_user() is not None:
-        folder.chmod(0o711)
+    at_exit(lambda: shutil.rmtree(folder, ignore_errors=True))
+    # PostgreSQL, when it runs as another user, must pass through.
+    folder.chmod(0o711)
+    starts(folder)
+
+
+def start_debian_servers(folder: Path) -> None:
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = debian.start_postgres(folder)
+    if not os.environ.get("BROKER_URL"):
+        os.environ["BROKER_URL"] = debian.start_rabbitmq(folder)
+
+
+def start_embedded_servers(folder: Path) -> None:
     home = Home(folder / "state", folder / "state" / "sockets")
-    atexit.register(_remove, folder, os.getpid())
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = start_postgres(home)
     if not os.environ.get("BROKER_URL"):
@@ -63,16 +80,9 @@ def _start(command: list[str], home: Home) -> None:
             extra_groups=None if user is None else [],
             start_new_session=True,
         )
-    atexit.register(_stop, process, os.getpid())
+    at_exit(lambda: _stop(process))
 
 
-def _stop(process: "subprocess.Popen[bytes]", starter: int) -> None:
-    # A forked child runs the same exit handlers; the servers are not its to stop.
-    if os.getpid() == starter:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-
-
-def _remove(folder: Path, starter: int) -> None:
-    if os.getpid() == starter:
-        shutil.rmtree(folder, ignore_errors=True)
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)

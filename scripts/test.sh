@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Checks and tests everything, and sets up what that takes. CI=true also installs Debian's servers
+# and browser, runs the broker's tests against them, and lets no test be skipped.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+is_ci() { [ "${CI:-}" = true ]; }
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Each of these is named by a file it brings.
+install_debian_packages() {
+  local packages=()
+  [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+  [ -e /usr/bin/chromium ] || packages+=(chromium)
+  [ ${#packages[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    printf 'Missing and not installable from here: %s\n' "${packages[*]}" >&2
+    return 0
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -qq --yes --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+# What production says to Django; it must find nothing to warn of. No server is asked.
+as_production() {
+  env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// \
+    SECRET_KEY='9c1f0e7a-5b1d-4d8e-a6c3-2f7b8e4d1a90-3e5c7a9b' \
+    JWT_SIGNING_KEY='a2e4c6d8-1b3f-4c7e-9d5a-8f6b4c2e0d1a-7c9e5b3a' \
+    DEMO_MODE=false DEBUG=false HTTPS=true ALLOWED_HOSTS=ml.example.com "$@"
+}
+
+check() {
+  .venv/bin/ruff check .
+  .venv/bin/ruff format --check .
+  .venv/bin/lint-imports
+  scripts/types.sh
+  as_production .venv/bin/python -W ignore manage.py makemigrations --check --dry-run
+  as_production .venv/bin/python manage.py check --deploy --fail-level WARNING
+}
+
+main() {
+  if is_ci; then
+    step "Debian's packages"
+    install_debian_packages
+  fi
+  step "Set-up"
+  scripts/install.sh requirements.txt requirements-local.txt requirements-dev.txt
+  .venv/bin/python scripts/obtain_models.py
+  scripts/compile_translations.sh
+  step "Checks"
+  check
+  local strict=()
+  if is_ci; then strict=(-p tests.no_skips); fi
+  step "Tests"
+  .venv/bin/python -m pytest "${strict[@]}" "$@"
+  if is_ci; then
+    step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
+    env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \
+      .venv/bin/python -m pytest "${strict[@]}" -m broker
+  fi
+}
+
+main "$@"
