@@ -4,7 +4,6 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -92,14 +91,11 @@ def ensure_built() -> None:
     with (ROOT / "dvc.yaml").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not all(artifact_path(slug).is_file() for slug in built_slugs()):
-            run_pipeline(["ml_models/dvc.yaml"], folder=ROOT.parent)
+            run_pipeline()
 
 
-def run_pipeline(arguments: Sequence[str], *, folder: Path) -> str:
+def run_pipeline() -> None:
     tools = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    command = [tools / "dvc", "repro", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout
+    command = [str(tools / "dvc"), "repro", "ml_models/dvc.yaml"]
+    subprocess.run(command, cwd=ROOT.parent, env=environment, check=True)

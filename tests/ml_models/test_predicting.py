@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml_models import inference
-from ml_models.models import ModelVersion
+from ml_models.models import Artifact, ModelVersion
 from ml_models.releases import artifact_path, describe_artifact
 from tests.ml_models.builders import (
     dumped,
@@ -115,8 +115,13 @@ def test_no_rows_give_no_predictions() -> None:
 
 def test_an_estimator_is_loaded_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     version = make_version()
-    loaded = []
-    monkeypatch.setattr(inference, "load_estimator", lambda a: loaded.append(a) or make_estimator())
+    loaded: list[Artifact] = []
+
+    def load(artifact: Artifact) -> Any:
+        loaded.append(artifact)
+        return make_estimator()
+
+    monkeypatch.setattr(inference, "load_estimator", load)
 
     inference.preload([version])
     predicted = inference.predict(version=version, rows=[[3.0, 1.0]])
