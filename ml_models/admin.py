@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action
 
 from ml_models.errors import InvalidPrice
 from ml_models.models import MLModel, ModelVersion
@@ -79,7 +78,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def is_stable(self, version: ModelVersion) -> bool:
         return version.model.stable_id == version.pk
 
-    @action(
+    @admin.action(
         description=gettext_lazy("Make stable: serve who names no version"), permissions=["operate"]
     )
     def make_stable(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
@@ -88,7 +87,9 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
         self.each(request, queryset, move, _("serves who names no version"))
 
-    @action(description=gettext_lazy("Retire: accept no more predictions"), permissions=["operate"])
+    @admin.action(
+        description=gettext_lazy("Retire: accept no more predictions"), permissions=["operate"]
+    )
     def retire(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
         def end(version: ModelVersion) -> None:
             retire_version(version=version)

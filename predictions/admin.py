@@ -1,0 +1,59 @@
+"""Predictions at the operators' desk: every one of them can be found and looked at."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from mlservice.lib.admin import ReadOnlyAdmin
+from predictions.models import Prediction, Worker
+
+SHOWN_CHARACTERS = 4_000
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("id", "created_at", "user", "version", "status", "source"),
+        *("rows_total", "rows_valid", "cost"),
+    )
+    list_filter = ("status", "source", "version__model", "created_at")
+    list_select_related = ("user", "version__model")
+    search_fields = ("id",)
+    search_help_text = _("A whole id, or a whole user name.")
+    ordering = ("-id",)
+    fields = (
+        *("id", "user", "version", "hold", "status", "source", "rows_total", "rows_valid"),
+        *("price", "cost", "refunded", "error", "error_code", "metadata", "request_id"),
+        *("attempt", "created_at", "published_at", "started_at", "completed_at"),
+        *("cancel_requested_at", "predict_seconds", "input_start", "output_start"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        return super().get_queryset(request).defer("input", "output", "version__input_schema")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Match a whole id or a whole user name: a part of either would read every row."""
+        wanted = Q(user__username=search_term)
+        with suppress(ValueError):
+            wanted |= Q(pk=UUID(search_term))
+        return (queryset.filter(wanted) if search_term else queryset), False
+
+    @admin.display(description=_("input"))
+    def input_start(self, prediction: Prediction) -> str:
+        return prediction.input[:SHOWN_CHARACTERS]
+
+    @admin.display(description=_("output"))
+    def output_start(self, prediction: Prediction) -> str:
+        return (prediction.output or "")[:SHOWN_CHARACTERS]
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = ("name", "children", "seen_at")

@@ -1,0 +1,134 @@
+"""The operators' desk for money: nothing is written by hand, a top-up is decided once."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from billing.models import LedgerEntry, TopUp
+from billing.services import place_hold, start_top_up, wallet_of
+from tests.conftest import make_user
+
+Page = Callable[[User], Client]
+MONEY = ("wallet", "hold", "ledgerentry", "topup")
+
+
+def make_pending(user: User, *, amount: int = 50) -> TopUp:
+    return start_top_up(wallet=wallet_of(user.pk), amount=amount, provider="manual")
+
+
+def act(client: Client, action: str, *top_ups: TopUp) -> list[str]:
+    """Run an action on the top-ups; return what the operator is told."""
+    chosen = {"action": action, "_selected_action": [top_up.pk for top_up in top_ups]}
+    answer = client.post("/admin/billing/topup/", chosen, follow=True)
+    assert answer.status_code == 200
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_an_approved_top_up_is_credited_and_names_its_operator(
+    staff: User, alice: User, page: Page
+) -> None:
+    top_up = make_pending(alice, amount=50)
+
+    act(page(staff), "approve", top_up)
+
+    top_up.refresh_from_db()
+    entry = LedgerEntry.objects.get(reference_id=str(top_up.pk))
+    assert (top_up.status, top_up.resolved_by) == (TopUp.Status.PAID, staff)
+    assert (entry.amount, entry.actor) == (50, staff)
+    assert wallet_of(alice.pk).balance == 1_050
+
+
+def test_a_rejected_top_up_credits_nothing(staff: User, alice: User, page: Page) -> None:
+    top_up = make_pending(alice)
+
+    act(page(staff), "reject", top_up)
+
+    top_up.refresh_from_db()
+    assert (top_up.status, top_up.resolved_by) == (TopUp.Status.FAILED, staff)
+    assert wallet_of(alice.pk).balance == 1_000
+
+
+def test_a_top_up_decided_before_is_told_of_and_its_neighbour_is_paid(
+    staff: User, alice: User, page: Page
+) -> None:
+    decided, pending = make_pending(alice), make_pending(alice)
+    client = page(staff)
+    act(client, "approve", decided)
+
+    told = act(client, "approve", decided, pending)
+
+    assert any("already" in message for message in told)
+    assert wallet_of(alice.pk).balance == 1_100
+
+
+def test_an_operator_who_may_only_look_approves_nothing(alice: User, page: Page) -> None:
+    viewer = make_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_topup"))
+    top_up = make_pending(alice)
+
+    act(page(viewer), "approve", top_up)
+
+    top_up.refresh_from_db()
+    assert top_up.status == TopUp.Status.PENDING
+
+
+def test_the_pending_ones_are_filtered(staff: User, alice: User, page: Page) -> None:
+    pending = make_pending(alice)
+
+    answer = page(staff).get("/admin/billing/topup/?status__exact=pending")
+
+    assert [top_up.pk for top_up in answer.context["cl"].result_list] == [pending.pk]
+
+
+@pytest.mark.parametrize("name", MONEY)
+def test_money_is_neither_added_nor_changed_nor_deleted(
+    staff: User, alice: User, page: Page, name: str
+) -> None:
+    client = page(staff)
+    wallet = wallet_of(alice.pk)
+    rows = {
+        "wallet": wallet,
+        "hold": place_hold(wallet=wallet, amount=5, reference=("test", "1")),
+        "ledgerentry": LedgerEntry.objects.get(wallet=wallet),
+        "topup": TopUp.objects.get(wallet=wallet),
+    }
+    address = f"/admin/billing/{name}"
+
+    seen = client.get(f"{address}/{rows[name].pk}/change/")
+    added = client.post(f"{address}/add/", {})
+    changed = client.post(f"{address}/{rows[name].pk}/change/", {"amount": 9})
+    deleted = client.post(f"{address}/{rows[name].pk}/delete/", {"post": "yes"})
+
+    assert seen.status_code == 200
+    assert [added.status_code, changed.status_code, deleted.status_code] == [403, 403, 403]
+
+
+@pytest.mark.parametrize("name", MONEY)
+def test_a_list_asks_as_often_for_thirty_rows_as_for_three(
+    staff: User, page: Page, name: str
+) -> None:
+    client = page(staff)
+    make_rows(range(3))
+    few = queries_of(client, name)
+
+    make_rows(range(3, 30))
+
+    assert queries_of(client, name) == few
+
+
+def make_rows(numbers: range) -> None:
+    """Give every number its own user, with a wallet, a top-up, an entry and a hold."""
+    for number in numbers:
+        wallet = wallet_of(make_user(f"user{number}", credits=10).pk)
+        place_hold(wallet=wallet, amount=1, reference=("test", str(number)))
+
+
+def queries_of(client: Client, name: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(f"/admin/billing/{name}/").status_code == 200
+    return len(queries)

@@ -1,0 +1,87 @@
+"""The operators' desk for predictions: found by id or user, looked at, never touched."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from ml_models.models import ModelVersion
+from predictions.models import Prediction
+from tests.conftest import make_prediction
+
+ADDRESS = "/admin/predictions/prediction/"
+Page = Callable[[User], Client]
+
+
+@pytest.fixture
+def prediction(alice: User, published_version: ModelVersion) -> Prediction:
+    return make_prediction(alice)
+
+
+def found(client: Client, search: str) -> list[Prediction]:
+    return list(client.get(ADDRESS, {"q": search}).context["cl"].result_list)
+
+
+def test_a_prediction_is_found_by_its_id(
+    staff: User, alice: User, prediction: Prediction, page: Page
+) -> None:
+    make_prediction(alice)
+
+    assert found(page(staff), str(prediction.pk)) == [prediction]
+
+
+def test_predictions_are_found_by_their_user(
+    staff: User, bob: User, prediction: Prediction, page: Page
+) -> None:
+    make_prediction(bob)
+
+    assert found(page(staff), "alice") == [prediction]
+
+
+def test_an_unknown_id_finds_nothing(staff: User, prediction: Prediction, page: Page) -> None:
+    assert found(page(staff), str(uuid4())) == []
+
+
+def test_the_page_of_one_shows_its_input(staff: User, prediction: Prediction, page: Page) -> None:
+    answer = page(staff).get(f"{ADDRESS}{prediction.pk}/change/")
+
+    assert answer.status_code == 200
+    assert "carat" in answer.content.decode()
+
+
+def test_a_prediction_is_neither_added_nor_changed_nor_deleted(
+    staff: User, prediction: Prediction, page: Page
+) -> None:
+    client = page(staff)
+
+    added = client.post(f"{ADDRESS}add/", {})
+    changed = client.post(f"{ADDRESS}{prediction.pk}/change/", {"cost": 0})
+    deleted = client.post(f"{ADDRESS}{prediction.pk}/delete/", {"post": "yes"})
+
+    assert [added.status_code, changed.status_code, deleted.status_code] == [403, 403, 403]
+
+
+def test_the_list_asks_as_often_for_thirty_as_for_three_and_reads_no_rows(
+    staff: User, alice: User, published_version: ModelVersion, page: Page
+) -> None:
+    client = page(staff)
+    for _ in range(3):
+        make_prediction(alice)
+    few = queries_of(client)
+
+    for _ in range(27):
+        make_prediction(alice)
+    many = queries_of(client)
+
+    assert len(many) == len(few)
+    assert not any('"predictions_prediction"."input"' in query["sql"] for query in many)
+
+
+def queries_of(client: Client) -> list[dict[str, str]]:
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(ADDRESS).status_code == 200
+    return queries.captured_queries
