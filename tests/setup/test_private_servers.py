@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -11,16 +10,18 @@ import pytest
 from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import ServerError
 from mlservice.embedded.home import Home
+from tests.exits import at_exit
 from tests.servers import start_postgres, start_valkey
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Home]:
+def home() -> Home:
     # pytest's own folders may lie too deep for a socket's path.
     folder = Path(tempfile.mkdtemp(prefix="mlservice-tests-", dir="/tmp"))
     folder.chmod(0o711)
-    yield Home(folder / "state", folder / "state" / "sockets")
-    shutil.rmtree(folder, ignore_errors=True)
+    # Removed after the servers have ended, which happens when the run does.
+    at_exit(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return Home(folder / "state", folder / "state" / "sockets")
 
 
 @pytest.fixture(scope="module")
