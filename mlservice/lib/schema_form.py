@@ -38,7 +38,8 @@ class RowForm(forms.Form):
     def add_prefix(self, field_name: int | str) -> str:
         name = str(field_name)
         plain = name.isascii() and name.isidentifier()
-        return f"column-{name if plain else self.positions[name]}"
+        # Django also asks for names that are no column's, to build others on.
+        return f"column-{name if plain else self.positions.get(name, name)}"
 
     def row(self) -> dict[str, Any]:
         """Return the values as the schema types them; an empty input is no value."""
