@@ -21,9 +21,7 @@ class SignUpForm(forms.Form):
         max_length=150,
         widget=forms.TextInput({"autocomplete": "username", "autofocus": True}),
     )
-    email = forms.EmailField(
-        label=_("E-mail"), widget=forms.EmailInput({"autocomplete": "email"})
-    )
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput({"autocomplete": "email"}))
     password = forms.CharField(
         label=_("Password"),
         strip=False,

@@ -1,5 +1,7 @@
 """The pages on which people come, go and describe themselves."""
 
+from typing import cast
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
@@ -59,7 +61,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def next_address(request: HttpRequest) -> str:
     """Give the address the visitor was on the way to, if it lies on this site."""
-    address = request.POST.get("next") or request.GET.get("next", "")
+    address = request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
@@ -74,7 +76,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
+    user = cast("User", request.user)
     current = {"language": user.language, "time_zone": user.time_zone}
     form = ProfileForm(request.POST or None, initial=current)
     if not form.is_valid():
