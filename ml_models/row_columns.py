@@ -65,7 +65,8 @@ class Column:
         find more, since what it finds is read again with care.
         """
         if self.categories is not None:
-            return _strangers_to({value for value in self.categories if self._is_plain(value)})
+            plain = {value for value in self.categories if self._is_plain(value)}
+            return _strangers_to(plain | {None} if self.is_nullable else plain)
         if self.kind in NUMERIC:
             lowest, highest = self.training_range
             return _outsiders_of(max(self.minimum, lowest), min(self.maximum, highest))

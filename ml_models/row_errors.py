@@ -65,7 +65,9 @@ def shown(value: object) -> str:
         return "an integer of more than 20 digits"
     if isinstance(value, int | float):
         return str(value)
-    return {dict: "an object", list: "a list"}.get(type(value), "something else")
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "something else"
 
 
 def shortened(text: str) -> str:

@@ -7,6 +7,7 @@ only passes what it would pass.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import chain, islice
 from typing import Any
 
@@ -127,12 +128,14 @@ class RowChecker:
         return features, errors
 
     def _unexpected(self, row: Mapping[object, object]) -> Iterable[RowError]:
-        return (unexpected_field(key) for key in sorted(row, key=str) if key not in self._known)
+        # In order, so that rows stored with sorted keys bring the same errors; the first few only,
+        # so that a row of a million strange keys stays cheap.
+        strange = (key for key in row if key not in self._known)
+        return map(unexpected_field, nsmallest(MAX_ROW_ERRORS + 1, strange, key=str))
 
     def _warnings_of(self, features: Sequence[Value]) -> list[RowWarning]:
         warnings = (
-            column.warn_about(value)
-            for column, value in zip(self._columns, features, strict=True)
+            column.warn_about(value) for column, value in zip(self._columns, features, strict=True)
         )
         return [warning for warning in warnings if warning is not None]
 
@@ -145,9 +148,12 @@ def _first_errors(errors: Iterable[RowError]) -> list[RowError]:
     return first
 
 
-def _row_type_of(columns: Sequence[Column]) -> type[msgspec.Struct]:
-    """Make a struct that takes a row of these columns; fields are numbered, since a column's
-    name need not be an identifier."""
+def _row_type_of(columns: Sequence[Column]) -> type[msgspec.Struct] | None:
+    """Make a struct that takes a row of these columns, or None.
+
+    Fields are numbered, since a column's name need not be an identifier. A name that msgspec
+    cannot hold (quotes, backslashes) leaves no struct: such rows are all read with care.
+    """
     fields: list[Any] = [
         (
             f"f{position}",
@@ -157,6 +163,9 @@ def _row_type_of(columns: Sequence[Column]) -> type[msgspec.Struct]:
         for position, column in enumerate(columns)
     ]
     names = {f"f{position}": column.name for position, column in enumerate(columns)}
-    return msgspec.defstruct(
-        "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True
-    )
+    try:
+        return msgspec.defstruct(
+            "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False
+        )
+    except ValueError:
+        return None
