@@ -1,0 +1,190 @@
+"""The only place that runs the whole service for a test: its real processes, its own database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import kombu
+import psycopg2
+import requests
+from psycopg2 import sql
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+QUEUES = ("predictions", "duties")
+CELERY = [sys.executable, "-m", "celery", "-A", "mlservice"]
+COMMANDS = {
+    "web": [sys.executable, "-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],
+    "relay": [sys.executable, "manage.py", "run_relay"],
+    "worker": [*CELERY, "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"],
+}
+START_SECONDS = 60
+STOP_SECONDS = 30
+LOG_TAIL_CHARACTERS = 4_000
+
+
+@dataclass
+class LiveService:
+    """Web, relay and worker as they run in production, each a process group of its own."""
+
+    base_url: str
+    env: dict[str, str]
+    folder: Path
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Make the tables, publish the models and return when the service takes work."""
+        self.purge_broker()
+        self.manage("prepare_database", "--verbosity", "0")
+        self.manage("publish_model", "--all")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self.spawn("web")
+        self.spawn("relay")
+        self.start_worker()
+        self.wait_until(self._is_ready, "the web process is ready")
+
+    def stop(self) -> None:
+        for name in list(self.processes):
+            self.end(name)
+
+    def spawn(self, name: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                COMMANDS[name],
+                cwd=CHECKOUT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def end(self, name: str) -> None:
+        """Let a process finish what it does; what is left of its group then goes at once."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill_group(process)
+
+    def start_worker(self) -> None:
+        """Start the worker node and return when it has announced itself."""
+        began = self.query("SELECT clock_timestamp()")[0][0]
+        self.spawn("worker")
+        beat = "SELECT 1 FROM predictions_worker WHERE seen_at > %s"
+        self.wait_until(lambda: bool(self.query(beat, [began])), "the worker is ready")
+
+    def kill_worker(self) -> None:
+        """End the worker and all its children as a power cut would."""
+        kill_group(self.processes.pop("worker"))
+
+    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command against this service."""
+        done = self.try_manage(*arguments)
+        assert done.returncode == 0, f"manage.py {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done
+
+    def try_manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """Open a connection of one's own to the service's database, in autocommit."""
+        connection = psycopg2.connect(self.env["DATABASE_URL"])
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return list(cursor.fetchall())
+
+    def purge_broker(self) -> int:
+        """Lose every message that waits in the broker; return how many there were."""
+        with kombu.Connection(self.env["BROKER_URL"]) as connection:
+            return sum(purge(connection, queue) for queue in QUEUES)
+
+    def wait_until(
+        self, is_so: Callable[[], bool], what: str, *, timeout_seconds: float = START_SECONDS
+    ) -> None:
+        """Return once it is so; fail with the ends of the logs when it is not in time."""
+        deadline = time.monotonic() + timeout_seconds
+        while not is_so():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Not in {timeout_seconds} s: {what}.\n{self.logs()}")
+            time.sleep(0.1)
+
+    def logs(self) -> str:
+        tails = (
+            f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL_CHARACTERS:]}"
+            for log in sorted(self.folder.glob("*.log"))
+        )
+        return "\n".join(tails)
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.base_url}/readyz", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def purge(connection: kombu.Connection, queue: str) -> int:
+    """Empty a queue that may not be there yet."""
+    with connection.channel() as channel:
+        try:
+            return int(channel.queue_purge(queue) or 0)
+        except connection.channel_errors:
+            return 0
+
+
+@contextmanager
+def own_database(address: str) -> Iterator[str]:
+    """Make a database beside the one addressed, give its address, and drop it in the end."""
+    name = f"mlservice_live_{os.getpid()}"
+    execute(address, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+    execute(address, "CREATE DATABASE {}", name)
+    try:
+        yield with_database(address, name)
+    finally:
+        execute(address, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def execute(address: str, statement: str, name: str) -> None:
+    connection = psycopg2.connect(with_database(address, "postgres"))
+    # A database is not made inside a transaction.
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
+    finally:
+        connection.close()
+
+
+def with_database(address: str, name: str) -> str:
+    # `postgres://user@/name?host=/folder` has no host, and geturl() would drop its slashes.
+    parts = urlsplit(address)
+    return urlunsplit(("postgresql", parts.netloc, f"/{name}", parts.query, ""))
