@@ -108,7 +108,7 @@ WITH outcome AS (
     UPDATE billing_hold AS hold
     SET status = CASE WHEN outcome.captured > 0 THEN 'captured' ELSE 'released' END,
         captured = outcome.captured,
-        resolved_at = now()
+        resolved_at = statement_timestamp()
     FROM outcome
     WHERE hold.id = outcome.hold_id AND hold.status = 'held'
     RETURNING hold.id, hold.wallet_id, hold.amount, hold.captured,

@@ -7,7 +7,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from mlservice.lib import health
 
-
 api_v1 = [
     path("", include("accounts.api.urls")),
     path("", include("billing.api.urls")),

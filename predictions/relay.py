@@ -13,8 +13,9 @@ import psycopg2
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 
+from mlservice.celery import app
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from predictions import selectors, services
@@ -27,6 +28,14 @@ BUSY_POLL_SECONDS = 0.02
 REAP_SECONDS = 5.0
 BACK_OFF_SECONDS = 1.0
 WINDOW_CACHE_SECONDS = 1.0
+
+# A refusal, a lost connection and an unroutable message all come under other names.
+with app.connection_for_write() as broker:
+    BROKER_ERRORS: tuple[type[Exception], ...] = (
+        KombuError,
+        *broker.connection_errors,
+        *broker.channel_errors,
+    )
 
 
 class Relay:
@@ -49,7 +58,7 @@ class Relay:
                 logger.warning("relay_database_away", error=str(error))
                 self.disconnect()
                 self.stopped.wait(BACK_OFF_SECONDS)
-            except OperationalError as error:
+            except BROKER_ERRORS as error:
                 logger.warning("relay_broker_away", error=str(error))
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()

@@ -169,8 +169,8 @@ WITH free AS (
     ORDER BY id FOR UPDATE
 )
 UPDATE predictions_prediction AS prediction
-SET status = 'processing', attempt = attempt + 1, started_at = coalesce(started_at, now()),
-    lease_expires_at = now() + make_interval(secs => %s)
+SET status = 'processing', attempt = attempt + 1, started_at = coalesce(started_at, statement_timestamp()),
+    lease_expires_at = statement_timestamp() + make_interval(secs => %s)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
           prediction.input
@@ -227,7 +227,7 @@ SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
     error_code = CASE WHEN is_canceled THEN '' ELSE current.error_code END,
     predict_seconds = current.predict_seconds,
     lease_expires_at = NULL,
-    completed_at = now()
+    completed_at = statement_timestamp()
 FROM current WHERE prediction.id = current.id
 RETURNING prediction.hold_id, prediction.cost
 """

@@ -59,7 +59,7 @@ def warning(doubt: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     """Say that a value lies where the model has seen nothing."""
     field = doubt["field"]
     definition = properties.get(field, {})
-    return _("%(column)s is outside what the model learnt: %(range)s") % {
+    return _("%(column)s: outside the training data (%(range)s)") % {
         "column": schemas.title_of(field, definition),
         "range": schemas.training_range_of(definition),
     }

@@ -1,4 +1,4 @@
-"""The only place that reads a JSON body: size, depth and numbers are checked before anything else."""
+"""The only place that reads a JSON body: size, depth and numbers are checked first."""
 
 from typing import Any
 

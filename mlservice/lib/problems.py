@@ -1,4 +1,4 @@
-"""The one road from an exception to an answer: RFC 9457 problem+json under /api, pages elsewhere."""
+"""The one road from an exception to an answer: problem+json under /api, pages elsewhere."""
 
 import logging
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def flatten(detail: Any, field: str = "") -> Any:
 
 
 class ProblemMiddleware:
-    """Answer for what no view answers: refusals on pages, a database that is away, unknown paths."""
+    """Answer for what no view answers: refused pages, a database that is away, unknown paths."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

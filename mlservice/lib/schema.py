@@ -96,4 +96,4 @@ def training_range_of(definition: Mapping[str, Any]) -> str:
     if "x-training-range" not in definition:
         return ""
     low, high = definition["x-training-range"]
-    return _("from %(low)s to %(high)s") % {"low": shown(low), "high": shown(high)}
+    return f"{shown(low)} – {shown(high)}"

@@ -23,15 +23,16 @@ class RowForm(forms.Form):
 
     def __init__(
         self,
-        *args: Any,
+        data: Mapping[str, Any] | None = None,
+        files: Any = None,
+        *,
         schema: Mapping[str, Any],
         example: Mapping[str, Any] | None = None,
-        **kwargs: Any,
     ) -> None:
         self.properties: Mapping[str, Definition] = schema["properties"]
         self.positions = {name: position for position, name in enumerate(self.properties)}
         initial = {name: text_of(value) for name, value in (example or {}).items()}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, files, initial=initial)
         for name, definition in self.properties.items():
             self.fields[name] = field_for(name, definition)
 
@@ -77,7 +78,7 @@ def label_for(name: str, definition: Definition) -> str:
 def help_for(definition: Definition) -> str:
     """Say what the column means and which values the model has seen."""
     learnt = schemas.training_range_of(definition)
-    seen = _("The model learnt %(range)s.") % {"range": learnt} if learnt else ""
+    seen = _("Training data: %(range)s.") % {"range": learnt} if learnt else ""
     meaning = schemas.words(definition, "description")
     # Templates take a help text for HTML, and a schema is anybody's.
     return escape(" ".join(filter(None, (f"{meaning.rstrip('.')}." if meaning else "", seen))))

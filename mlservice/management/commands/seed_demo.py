@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: the demo users, a paid demo top-up and a finished prediction of each model."""
+"""`manage.py seed_demo`: demo users, a paid top-up and a finished prediction of each model."""
 
 from typing import Any
 

@@ -1,0 +1,153 @@
+"""The relay groups what waits, keeps a window, and takes back what was lost."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models import F
+from kombu.exceptions import OperationalError
+
+from accounts.models import User
+from ml_models.models import ModelVersion
+from mlservice.lib.ids import new_id
+from predictions import relay as relay_module
+from predictions import selectors
+from predictions.models import Prediction, Worker
+from predictions.relay import Relay
+from predictions.services import mark_group, record_heartbeat, unpublish_lost
+from tests.conftest import make_prediction, make_user
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[UUID]]:
+    messages: list[list[UUID]] = []
+    monkeypatch.setattr(relay_module, "publish", lambda group_id, ids: messages.append(sorted(ids)))
+    return messages
+
+
+def grow_old(*, seconds: int) -> None:
+    published = Prediction.objects.filter(published_at__isnull=False)
+    published.update(published_at=F("published_at") - timedelta(seconds=seconds))
+
+
+def test_what_waits_for_one_version_goes_out_as_one_message(
+    alice: User, bob: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    ours = [make_prediction(user) for user in (alice, bob, alice)]
+
+    Relay().publish_window()
+
+    assert sent == [sorted(prediction.pk for prediction in ours)]
+
+
+def test_versions_do_not_share_a_message(
+    alice: User,
+    published_version: ModelVersion,
+    forest_version: ModelVersion,
+    sent: list[list[UUID]],
+) -> None:
+    record_heartbeat(name="node", children=5)
+    linear, forest = make_prediction(alice), make_prediction(alice, model="random-forest")
+
+    Relay().publish_window()
+
+    assert sorted(sent) == sorted([[linear.pk], [forest.pk]])
+
+
+def test_the_window_leaves_the_rest_in_the_table(
+    settings: Any, alice: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    settings.PREDICTION_GROUP_MAX_ROWS = 1
+    record_heartbeat(name="node", children=2)
+    for _ in range(5):
+        make_prediction(alice)
+
+    relay = Relay()
+    relay.publish_window()
+    relay.publish_window()
+
+    assert len(sent) == 2
+    assert Prediction.objects.filter(published_at=None).count() == 3
+
+
+def test_users_take_turns_when_a_group_is_formed(
+    settings: Any, alice: User, bob: User, published_version: ModelVersion
+) -> None:
+    settings.PREDICTION_GROUP_MAX_ROWS = 2
+    hers = [make_prediction(alice) for _ in range(5)]
+    his = make_prediction(bob)
+
+    ids, rows = mark_group(new_id(), max_rows=2)
+
+    assert set(ids) == {hers[0].pk, his.pk}
+    assert rows == 2
+
+
+def test_what_was_tried_before_goes_alone(alice: User, published_version: ModelVersion) -> None:
+    make_prediction(alice)
+    suspect = make_prediction(alice)
+    Prediction.objects.filter(pk=suspect.pk).update(attempt=1)
+
+    ids, _ = mark_group(new_id(), max_rows=100)
+
+    assert ids == [suspect.pk]
+
+
+def test_a_request_larger_than_a_group_still_goes(
+    alice: User, published_version: ModelVersion
+) -> None:
+    large = make_prediction(alice, input=[published_version.example] * 5)
+
+    ids, rows = mark_group(new_id(), max_rows=3)
+
+    assert (ids, rows) == ([large.pk], 5)
+
+
+def test_what_the_broker_refuses_is_unmarked(
+    alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_prediction(alice)
+
+    def refuse(*_: Any) -> None:
+        raise OperationalError("broker away")
+
+    monkeypatch.setattr(relay_module, "publish", refuse)
+
+    with pytest.raises(OperationalError):
+        Relay().publish_window()
+
+    assert Prediction.objects.filter(published_at=None, group_id=None).count() == 1
+
+
+def test_a_group_nobody_claimed_is_published_again(
+    alice: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    prediction = make_prediction(alice)
+    relay = Relay()
+    relay.publish_window()
+    assert unpublish_lost(window=1) == 0
+
+    grow_old(seconds=31)
+    unpublish_lost(window=1)
+    relay.publish_window()
+
+    assert sent == [[prediction.pk], [prediction.pk]]
+
+
+def test_a_node_that_fell_silent_counts_no_more(db: None) -> None:
+    record_heartbeat(name="alive", children=2)
+    record_heartbeat(name="silent", children=3)
+    Worker.objects.filter(name="silent").update(seen_at="2020-01-01T00:00:00Z")
+
+    assert selectors.live_children() == 2
+
+
+def test_a_stranger_without_work_has_no_part_in_a_group(
+    alice: User, published_version: ModelVersion
+) -> None:
+    make_user("idle")
+    mine = make_prediction(alice)
+
+    assert mark_group(new_id(), max_rows=10) == ([mine.pk], 1)
+    assert mark_group(new_id(), max_rows=10) == ([], 0)
