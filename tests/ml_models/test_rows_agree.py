@@ -8,13 +8,16 @@ from typing import Any
 
 import jsonschema
 import msgspec
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_models.rows import CheckedRows, RowChecker
 
 NAMES = ["a", "b c", "class", "Ширина, мм", "f0"]
 UNQUICK = '"'
+
+# A busy machine is no failure.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.sampled_from([-3, -1.0, 0, 0.5, 1, 1.0, 2, 7, 7.5])
 texts = st.sampled_from(["", "x", "y", "longer", "1"])
@@ -89,6 +92,7 @@ def exactly(checked: CheckedRows) -> str:
     return repr(checked)
 
 
+@unhurried
 @given(st.data())
 def test_the_quick_way_and_the_careful_way_agree(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -99,6 +103,7 @@ def test_the_quick_way_and_the_careful_way_agree(data: st.DataObject) -> None:
     assert exactly(quick) == exactly(check_with_care(schema, rows))
 
 
+@unhurried
 @given(st.data())
 def test_a_row_is_valid_just_when_json_schema_says_so(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -110,6 +115,7 @@ def test_a_row_is_valid_just_when_json_schema_says_so(data: st.DataObject) -> No
     assert checked.valid_indexes == [i for i, row in enumerate(rows) if validator.is_valid(row)]
 
 
+@unhurried
 @given(st.data())
 def test_each_row_is_either_valid_or_explained(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -123,6 +129,7 @@ def test_each_row_is_either_valid_or_explained(data: st.DataObject) -> None:
     assert all(len(features) == len(schema["properties"]) for features in checked.features)
 
 
+@unhurried
 @given(st.data())
 def test_neither_company_nor_the_order_of_keys_changes_an_answer(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -137,6 +144,7 @@ def test_neither_company_nor_the_order_of_keys_changes_an_answer(data: st.DataOb
         assert alone.warnings.get(0) == together.warnings.get(index)
 
 
+@unhurried
 @given(st.data())
 def test_rows_that_were_stored_give_the_same_answer(data: st.DataObject) -> None:
     schema = data.draw(schemas())
