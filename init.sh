@@ -42,7 +42,7 @@ set_up() {
 prepare() {
   serve start-servers 9<&-
   manage prepare_database --verbosity 0
-  manage collectstatic --noinput --verbosity 0
+  scripts/collect_static.sh
   manage publish_model --all
 }
 
@@ -52,7 +52,7 @@ start() {
   set_up
   prepare
   serve start
-  ./demo_init.sh
+  if serve is-demo; then ./demo_init.sh; fi
   serve summary
 }
 

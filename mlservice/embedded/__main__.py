@@ -39,7 +39,9 @@ def start() -> None:
     if "web" not in keeper.running(home):
         refuse_taken_port(environment.port())
     keeper.start_processes(home)
+    keeper.remember_port(home, environment.port())
     wait_until_ready(environment.port())
+    keeper.wait_until_all_run(home)
 
 
 def stop() -> None:
@@ -58,7 +60,7 @@ def status() -> None:
         sys.exit("Nothing runs here; ./init.sh starts it.")
     if set(found.values()) != {"RUNNING"}:
         sys.exit(1)
-    say(f"address   http://127.0.0.1:{environment.port()}/")
+    say(f"address   http://127.0.0.1:{keeper.remembered_port(home)}/")
 
 
 def print_summary() -> None:

@@ -1,5 +1,6 @@
 """The only place that starts, asks and ends the keeper of a checkout's processes."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -64,6 +65,24 @@ def start_processes(home: Home) -> None:
     _start(home, [program.name for program in processes(home)])
 
 
+def wait_until_all_run(home: Home, *, timeout_seconds: float = 30) -> None:
+    """Return once every process stays up. Raise ServerError naming those that do not."""
+    deadline = time.monotonic() + timeout_seconds
+    while weak := sorted(name for name, state in statuses(home).items() if state != "RUNNING"):
+        if time.monotonic() > deadline:
+            raise ServerError(f"Not running: {', '.join(weak)}.")
+        time.sleep(0.1)
+
+
+def remember_port(home: Home, port: int) -> None:
+    _write_private(home.folder / "port", str(port))
+
+
+def remembered_port(home: Home) -> int:
+    """Return the port that the web process was started with."""
+    return int((home.folder / "port").read_text())
+
+
 def stop(home: Home, *, timeout_seconds: float = 120) -> None:
     """End all processes, the servers last, and the keeper itself."""
     if not is_kept(home):
@@ -73,7 +92,9 @@ def stop(home: Home, *, timeout_seconds: float = 120) -> None:
     for program in reversed(processes(home)):
         if program.name in running(home):
             proxy.stopProcess(program.name, WITHOUT_WAITING)
-    proxy.shutdown()
+    # Another may have said it first.
+    with contextlib.suppress(xmlrpc.client.Fault):
+        proxy.shutdown()
     deadline = time.monotonic() + timeout_seconds
     while home.keeper_socket.exists() and is_kept(home):
         if time.monotonic() > deadline:
@@ -96,6 +117,9 @@ def statuses(home: Home) -> dict[str, str]:
         return {}
     try:
         return {each["name"]: each["statename"] for each in _proxy(home).getAllProcessInfo()}
+    except xmlrpc.client.Fault:
+        # On its way out the keeper answers, but only this.
+        return {"supervisord": "STOPPING"}
     except OSError:
         return {}
 
