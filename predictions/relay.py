@@ -31,7 +31,7 @@ WINDOW_CACHE_SECONDS = 1.0
 
 # A refusal, a lost connection and an unroutable message all come under other names.
 with app.connection_for_write() as broker:
-    BROKER_ERRORS: tuple[type[Exception], ...] = (
+    BROKER_ERRORS: tuple[type[BaseException], ...] = (
         KombuError,
         *broker.connection_errors,
         *broker.channel_errors,

@@ -169,7 +169,8 @@ WITH free AS (
     ORDER BY id FOR UPDATE
 )
 UPDATE predictions_prediction AS prediction
-SET status = 'processing', attempt = attempt + 1, started_at = coalesce(started_at, statement_timestamp()),
+SET status = 'processing', attempt = attempt + 1,
+    started_at = coalesce(started_at, statement_timestamp()),
     lease_expires_at = statement_timestamp() + make_interval(secs => %s)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,

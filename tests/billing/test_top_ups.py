@@ -63,7 +63,7 @@ def test_a_provider_that_is_not_enabled_is_refused(bob: User) -> None:
         start_top_up(wallet=wallet_of(bob.pk), amount=5, provider="stripe")
 
 
-def test_a_wallet_opens_once_with_the_sign_up_grant(settings, db: None) -> None:  # type: ignore[no-untyped-def]
+def test_a_wallet_opens_once_with_the_sign_up_grant(settings, db: None) -> None:
     settings.SIGNUP_CREDITS = 25
 
     user = make_user("carol")
