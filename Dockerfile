@@ -1,0 +1,50 @@
+# One image for every role; the role is the command: web, relay, worker, beat or migrate.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# Where no package index is within reach: a folder `wheels` and PIP_OPTIONS=--no-index.
+ARG PIP_OPTIONS=""
+WORKDIR /build
+RUN python3 -m venv /opt/venv
+ENV PATH=/opt/venv/bin:${PATH}
+COPY requirements.txt requirements-local.txt wheel[s]/ ./
+# hadolint ignore=SC2086
+RUN pip install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
+
+FROM packages AS training-packages
+# hadolint ignore=SC2086
+RUN pip install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]"
+
+FROM ${BASE} AS base
+ENV PATH=/opt/venv/bin:${PATH} \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OMP_NUM_THREADS=1 \
+    BIND_HOST=0.0.0.0 \
+    PORT=8000 \
+    MODEL_STORE_DIR=/tmp/models
+RUN groupadd --gid 10001 mlservice \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin mlservice
+WORKDIR /app
+ENTRYPOINT ["sh", "deploy/role.sh"]
+
+# Trains or pulls the models, pushes them to the remote and publishes them; DVC lives here only.
+FROM base AS models
+COPY --from=training-packages /opt/venv /opt/venv
+COPY --chown=10001:10001 . .
+RUN chown 10001:10001 /app
+USER 10001:10001
+CMD ["models"]
+
+FROM base AS service
+COPY --from=packages /opt/venv /opt/venv
+COPY . .
+# The values are for this command alone: it reads the settings and asks no server.
+RUN sh deploy/compile_translations.sh \
+    && SECRET_KEY=unused JWT_SIGNING_KEY=unused-unused-unused-unused-unused-unused \
+       DATABASE_URL=postgresql:///unused BROKER_URL=memory:// \
+       python manage.py collectstatic --no-input --verbosity 0
+USER 10001:10001
+EXPOSE 8000
+CMD ["web"]

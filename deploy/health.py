@@ -1,0 +1,65 @@
+"""The only place that says whether a container's process is well: `health.py <role>`.
+
+It starts in a moment, for it is run every few seconds: no Django here.
+"""
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+STALE_SECONDS = 30
+# A turn of the relay takes at most half a second, one of beat five.
+TURN_SECONDS = {"relay": 2.0, "beat": 6.0}
+
+
+def main(role: str) -> int:
+    checks = {"web": web_answers, "worker": worker_beats}
+    is_well = checks[role]() if role in checks else turns(TURN_SECONDS[role])
+    return 0 if is_well else 1
+
+
+def web_answers() -> bool:
+    address = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/readyz"
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, TimeoutError):
+        return False
+
+
+def worker_beats() -> bool:
+    """Say whether the node's heartbeat is fresh; a database that is away is not its illness."""
+    import psycopg2
+
+    name = f"worker@{socket.gethostname()}"
+    try:
+        connection = psycopg2.connect(os.environ["DATABASE_URL"], connect_timeout=3)
+    except psycopg2.OperationalError:
+        return True
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM predictions_worker"
+            " WHERE name = %s AND seen_at > now() - make_interval(secs => %s)",
+            [name, STALE_SECONDS],
+        )
+        return cursor.fetchone() is not None
+
+
+def turns(seconds: float, *, process: int = 1) -> bool:
+    """Say whether the process went to sleep and woke meanwhile: one that hangs does not."""
+    before = _switches(process)
+    time.sleep(seconds)
+    return _switches(process) != before
+
+
+def _switches(process: int) -> str:
+    status = Path(f"/proc/{process}/task/{process}/status").read_text(encoding="ascii")
+    return "".join(line for line in status.splitlines() if "ctxt_switches" in line)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,23 @@
+#!/bin/sh
+# The only place that says which process each role of the image is: role.sh <role | command>
+set -eu
+
+celery_() { exec celery --app mlservice "$@"; }
+
+case "${1:-web}" in
+  web) exec gunicorn --config mlservice/gunicorn.py ;;
+  relay) exec python manage.py run_relay ;;
+  worker)
+    celery_ worker --queues predictions,duties --hostname worker@%h \
+      --concurrency "${WORKER_CONCURRENCY:-$(nproc)}" --without-gossip --without-mingle
+    ;;
+  # It looks at the clock often, so that its health can be told from its turning.
+  beat) celery_ beat --schedule /tmp/beat-schedule --pidfile= --max-interval 5 ;;
+  migrate) exec python manage.py prepare_database ;;
+  models)
+    python scripts/obtain_models.py
+    dvc push --quiet --remote s3_mlops ml_models/dvc.yaml
+    exec python manage.py publish_model --all
+    ;;
+  *) exec "$@" ;;
+esac

@@ -1,0 +1,50 @@
+"""How the web processes serve: read by gunicorn as its configuration, imported by nobody."""
+
+import os
+import signal
+from threading import Thread
+from types import FrameType
+from typing import Any
+
+wsgi_app = "mlservice.wsgi"
+bind = f"{os.environ.get('BIND_HOST', '127.0.0.1')}:{os.environ.get('PORT') or 8000}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 32)
+
+# A request may wait a minute for its prediction; on a stop it is answered at once.
+timeout = 90
+graceful_timeout = 30
+# Longer than the proxy keeps an idle connection, so that the proxy is the one who closes it.
+keepalive = 75
+
+limit_request_line = 8_190
+limit_request_fields = 100
+limit_request_field_size = 8_190
+
+# The application logs each request with its id and user; a second line would say less.
+accesslog = None
+errorlog = "-"
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+control_socket_disable = True
+# The heartbeat's file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+
+
+def post_worker_init(worker: Any) -> None:
+    """Answer those who wait as soon as the process is told to stop, then let gunicorn stop it."""
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def drain_and_stop(number: int, frame: FrameType | None) -> None:
+        # A thread, for the lock may be held by the very code that this signal interrupted.
+        Thread(target=_drain, name="drain").start()
+        if callable(stop):
+            stop(number, frame)
+
+    signal.signal(signal.SIGTERM, drain_and_stop)
+
+
+def _drain() -> None:
+    from predictions.waiting import waiters
+
+    waiters.drain()
