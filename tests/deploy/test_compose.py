@@ -1,0 +1,110 @@
+"""The compose file, read by the real docker compose; no container is started."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+COMPOSE = shutil.which("docker-compose", path=TOOLS)
+SECRETS = (
+    "SECRET_KEY",
+    "JWT_SIGNING_KEY",
+    "DATABASE_PASSWORD",
+    "POSTGRES_PASSWORD",
+    "RABBITMQ_PASSWORD",
+    "S3_SECRET_KEY",
+    "MINIO_ROOT_PASSWORD",
+)
+ONCE = {"migrate", "models", "bucket"}
+OURS = {"web", "relay", "worker", "beat", "migrate", "models"}
+
+pytestmark = pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
+
+
+def read(missing: str = "") -> "subprocess.CompletedProcess[str]":
+    """Let compose resolve the file with all secrets but the missing one, and nothing of ours."""
+    given = {name: f"value-of-{name}" for name in SECRETS if name != missing}
+    return subprocess.run(
+        [COMPOSE or "", "--env-file", os.devnull, "config", "--format", "json"],
+        cwd=ROOT,
+        env=given | {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    done = read()
+    assert done.returncode == 0, done.stderr
+    resolved: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    return resolved
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_has_a_default(name: str) -> None:
+    done = read(missing=name)
+
+    assert done.returncode != 0
+    assert f"set {name}" in done.stderr
+
+
+def test_only_the_proxy_is_published_on_port_80(services: dict[str, dict[str, Any]]) -> None:
+    published = {
+        name: [port["published"] for port in service["ports"]]
+        for name, service in services.items()
+        if service.get("ports")
+    }
+
+    assert published == {"proxy": ["80"]}
+
+
+def test_what_lasts_has_a_health_check(services: dict[str, dict[str, Any]]) -> None:
+    unchecked = {name for name, service in services.items() if "healthcheck" not in service}
+
+    assert unchecked == ONCE
+
+
+def test_there_are_two_workers(services: dict[str, dict[str, Any]]) -> None:
+    assert services["worker"]["deploy"]["replicas"] == 2
+
+
+def test_only_the_migration_knows_the_owner_of_the_tables(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    knowing = {
+        name
+        for name, service in services.items()
+        if "value-of-POSTGRES_PASSWORD"
+        in json.dumps(service["environment"] if name in OURS else {})
+    }
+
+    assert knowing == {"migrate"}
+
+
+def test_nothing_of_ours_has_more_rights_than_a_user(services: dict[str, dict[str, Any]]) -> None:
+    for name in OURS:
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_every_role_is_one_the_image_knows(services: dict[str, dict[str, Any]]) -> None:
+    script = (ROOT / "deploy" / "role.sh").read_text()
+
+    for name in OURS:
+        assert services[name]["command"] == [name]
+        assert f"\n  {name})" in script
+
+
+def test_what_serves_waits_for_the_tables(services: dict[str, dict[str, Any]]) -> None:
+    for name in OURS - {"migrate"}:
+        waited_for = services[name]["depends_on"]["migrate"]
+        assert waited_for["condition"] == "service_completed_successfully"

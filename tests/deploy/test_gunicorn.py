@@ -1,0 +1,73 @@
+"""How the web processes serve, and that a stop answers those who wait."""
+
+import os
+import runpy
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictions import waiting
+
+FILE = Path(__file__).resolve().parents[2] / "mlservice" / "gunicorn.py"
+
+
+@pytest.fixture
+def stop_handler() -> Iterator[list[int]]:
+    """Stand in for gunicorn's own handler of SIGTERM, and note its calls."""
+    calls: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: calls.append(number))
+    yield calls
+    signal.signal(signal.SIGTERM, before)
+
+
+def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
+    for name in ("BIND_HOST", "PORT", "WEB_CONCURRENCY", "WEB_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(FILE))
+
+
+def test_a_checkout_serves_its_own_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = read(monkeypatch)
+
+    assert configuration["bind"] == "127.0.0.1:8000"
+    assert (configuration["workers"], configuration["threads"]) == (2, 32)
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = read(
+        monkeypatch, BIND_HOST="0.0.0.0", PORT="9000", WEB_CONCURRENCY="1", WEB_THREADS="12"
+    )
+
+    assert configuration["bind"] == "0.0.0.0:9000"
+    assert (configuration["workers"], configuration["threads"]) == (1, 12)
+
+
+def test_the_longest_wait_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = read(monkeypatch)
+
+    assert configuration["timeout"] > 60
+
+
+def test_a_stop_wakes_those_who_wait_and_stops(
+    monkeypatch: pytest.MonkeyPatch, stop_handler: list[int]
+) -> None:
+    waiters = waiting.Waiters()
+    monkeypatch.setattr(waiting, "waiters", waiters)
+    read(monkeypatch)["post_worker_init"](None)
+
+    # The signal interrupts a holder of the lock, the worst that can happen to it.
+    with waiters.lock:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+    deadline = time.monotonic() + 5
+    while not waiters.is_draining and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert waiters.is_draining
+    assert stop_handler == [signal.SIGTERM]

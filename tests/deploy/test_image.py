@@ -1,0 +1,44 @@
+"""The Dockerfile, read: what a builder of any age must be able to build, and who it runs as."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+HADOLINT = shutil.which("hadolint", path=TOOLS)
+
+
+def lines() -> list[str]:
+    return (ROOT / "Dockerfile").read_text().splitlines()
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed")
+def test_hadolint_finds_nothing() -> None:
+    done = subprocess.run(
+        [HADOLINT or "", ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == ""
+
+
+def test_the_base_is_a_choice() -> None:
+    bases = [line.split()[1] for line in lines() if line.startswith("FROM ")]
+
+    assert set(bases) == {"${BASE}", "packages", "base"}
+
+
+def test_an_old_builder_understands_it() -> None:
+    text = "\n".join(lines())
+
+    assert not [word for word in ("--mount", "<<", "--chmod", "--link") if word in text]
+
+
+def test_both_images_run_as_a_user() -> None:
+    users = [line for line in lines() if line.startswith("USER ")]
+
+    assert users == ["USER 10001:10001", "USER 10001:10001"]
