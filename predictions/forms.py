@@ -46,7 +46,9 @@ class TableForm(forms.Form):
 
     text = forms.CharField(
         label=gettext_lazy("Paste a table"),
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        widget=forms.Textarea(
+            attrs={"rows": 8, "wrap": "off", "spellcheck": "false", "autocomplete": "off"}
+        ),
         required=False,
         strip=False,
     )

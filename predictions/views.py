@@ -107,9 +107,18 @@ def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:
 @require_safe
 @vary_on_headers("HX-Request")
 def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show a prediction; while it runs, htmx asks again for the part that changes."""
+    """Show a prediction; while it runs, htmx asks again and is told only of a change."""
     shown = own_prediction(request, pk)
-    context = {
+    if not request.headers.get("HX-Request"):
+        return render(request, "predictions/detail.html", details(shown))
+    if request.GET.get("seen") == shown.status:
+        return HttpResponse(status=204)
+    status = HTMX_STOP_POLLING if shown.is_finished else 200
+    return render(request, "predictions/_prediction.html", details(shown), status=status)
+
+
+def details(shown: Prediction) -> dict[str, Any]:
+    return {
         "prediction": shown,
         "columns": tables.column_titles(shown),
         "predicted": tables.prediction_title(shown),
@@ -117,10 +126,6 @@ def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
         "metrics": selectors.metrics(shown),
         "failure": wording.failure(code=shown.error_code, message=shown.error),
     }
-    if not request.headers.get("HX-Request"):
-        return render(request, "predictions/detail.html", context)
-    status = HTMX_STOP_POLLING if shown.is_finished else 200
-    return render(request, "predictions/_prediction.html", context, status=status)
 
 
 @login_required

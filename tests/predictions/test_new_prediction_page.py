@@ -56,7 +56,7 @@ def test_the_form_is_made_of_the_schema_and_filled_with_the_example(
         "Fair", "Good", "Very Good", "Premium", "Ideal",
     ]  # fmt: skip
     assert form.fields["carat"].label == "Carat, ct"
-    assert "learnt from 0.2 to 5.01" in form.fields["carat"].help_text
+    assert "Training data: 0.2 – 5.01." in form.fields["carat"].help_text
 
 
 def test_one_row_is_sent_as_the_schema_types_it(
@@ -108,7 +108,7 @@ def test_an_empty_input_is_asked_for(
 def test_short_credits_are_said_over_the_form_with_the_way_to_more(
     page: PageOf, alice: User, published_version: ModelVersion
 ) -> None:
-    rows = [{}] * 1_000
+    rows: list[dict[str, Any]] = [{}] * 1_000
     client = page(alice)
     client.post(NEW, sent(published_version))
 

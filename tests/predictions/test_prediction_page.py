@@ -45,6 +45,17 @@ def test_a_waiting_prediction_is_asked_for_again_every_second(
     assert b"<html" not in followed.content
 
 
+def test_an_unchanged_prediction_leaves_the_page_alone(
+    page: PageOf, alice: User, waiting: Prediction
+) -> None:
+    unchanged = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
+    run([waiting.pk])
+    changed = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
+
+    assert (unchanged.status_code, unchanged.content) == (204, b"")
+    assert changed.status_code == 286
+
+
 def test_the_asking_ends_with_the_prediction(
     page: PageOf, alice: User, waiting: Prediction
 ) -> None:
@@ -64,7 +75,7 @@ def test_results_stand_beside_the_rows_that_were_sent(
 
     fits, doubtful, broken = answer.context["rows"]
     assert (fits.status, fits.notes) == ("succeeded", [])
-    assert doubtful.notes == ["Carat is outside what the model learnt: from 0.2 to 5.01"]
+    assert doubtful.notes == ["Carat: outside the training data (0.2 – 5.01)"]
     assert (broken.status, broken.prediction) == ("invalid", None)
     assert broken.notes[0].startswith("Cut: must be one of: Fair")
     assert b"2 credits" in answer.content

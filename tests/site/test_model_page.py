@@ -21,7 +21,7 @@ def test_everybody_sees_price_metrics_and_columns(
     assert "5 credits a row" in shown
     assert list(columns) == list(forest_version.input_schema["properties"])
     assert columns["cut"]["takes"] == "Fair, Good, Very Good, Premium, Ideal"
-    assert (columns["carat"]["unit"], columns["carat"]["learnt"]) == ("ct", "from 0.2 to 5.01")
+    assert (columns["carat"]["unit"], columns["carat"]["learnt"]) == ("ct", "0.2 – 5.01")
     assert [metric["value"] for metric in answer.context["metrics"]][2:] == [
         "0.9805", "42,944", "10,747",
     ]  # fmt: skip
