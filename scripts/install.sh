@@ -28,14 +28,19 @@ make_environment() {
   "$python" -m venv --clear .venv
 }
 
+# uv takes seconds where pip takes minutes; pip knows what a machine was told of its index.
 install() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check uv ||
-    fail "uv could not be installed; is the package index within reach? Mend that, then try again."
   local arguments=() file
   for file in "$@"; do arguments+=(--requirement "$file"); done
-  VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet "${arguments[@]}" ||
-    fail "The packages could not be installed; what uv says stands above."
+  pip install uv && uv_install "${arguments[@]}" || {
+    printf 'uv could not install the packages; trying pip, which takes longer…\n'
+    pip install "${arguments[@]}"
+  } || fail "The packages could not be installed; is the package index within reach? See above."
 }
+
+pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
+
+uv_install() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet "$@"; }
 
 stamp_of() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
 
