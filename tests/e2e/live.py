@@ -82,6 +82,13 @@ class LiveService:
         beat = "SELECT 1 FROM predictions_worker WHERE seen_at > %s"
         self.wait_until(lambda: bool(self.query(beat, [began])), "the worker is ready")
 
+    def freeze(self, name: str) -> None:
+        """Keep a process from running, as a starved machine would, until it is thawed."""
+        os.killpg(self.processes[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        os.killpg(self.processes[name].pid, signal.SIGCONT)
+
     def kill_worker(self) -> None:
         """End the worker and all its children as a power cut would."""
         kill_group(self.processes.pop("worker"))
@@ -156,7 +163,7 @@ def purge(connection: kombu.Connection, queue: str) -> int:
     """Empty a queue that may not be there yet."""
     with connection.channel() as channel:
         try:
-            return int(channel.queue_purge(queue) or 0)
+            return int(kombu.Queue(queue)(channel).purge() or 0)
         except connection.channel_errors:
             return 0
 
