@@ -1,11 +1,15 @@
 """Signing up by the form: an account with its wallet, or the reason beside the field."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db
+
+PageOf = Callable[[User], Client]
 
 GOOD = {"username": "carol", "email": "carol@example.com", "password": "a long and private phrase"}
 
@@ -15,7 +19,7 @@ def test_a_new_client_gets_a_wallet_and_is_signed_in(client: Client) -> None:
 
     carol = User.objects.get(username="carol")
     assert response.status_code == 302
-    assert response.url == "/dashboard"
+    assert response["Location"] == "/dashboard"
     assert client.session["_auth_user_id"] == str(carol.pk)
     assert carol.wallet.balance == 0
     assert carol.language == "ru"
@@ -39,7 +43,7 @@ def test_a_weak_password_is_refused_beside_its_field(client: Client) -> None:
     assert not User.objects.exists()
 
 
-def test_who_is_signed_in_is_sent_on(page, alice: User) -> None:
+def test_who_is_signed_in_is_sent_on(page: PageOf, alice: User) -> None:
     response = page(alice).get("/sign-up")
 
-    assert response.url == "/dashboard"
+    assert response["Location"] == "/dashboard"

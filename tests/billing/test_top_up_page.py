@@ -1,7 +1,10 @@
 """Topping up by the form."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
 
 from accounts.models import User
 from billing.models import TopUp
@@ -9,25 +12,27 @@ from billing.services import wallet_of
 
 pytestmark = pytest.mark.django_db
 
+PageOf = Callable[[User], Client]
+
 
 def test_topping_up_needs_a_sign_in(client: Client) -> None:
     response = client.post("/wallet/top-up", {"amount": 5, "provider": "demo"})
 
-    assert response.url == "/sign-in?next=/wallet/top-up"
+    assert response["Location"] == "/sign-in?next=/wallet/top-up"
     assert not TopUp.objects.exists()
 
 
-def test_a_demo_top_up_is_paid_at_once(page, alice: User) -> None:
+def test_a_demo_top_up_is_paid_at_once(page: PageOf, alice: User) -> None:
     signed_in = page(alice)
 
     response = signed_in.post("/wallet/top-up", {"amount": 500, "provider": "demo"})
 
-    assert response.url == "/wallet"
+    assert response["Location"] == "/wallet"
     assert wallet_of(alice.pk).balance == 1_500
     assert "Your credits are in the wallet." in signed_in.get("/wallet").content.decode()
 
 
-def test_a_manual_top_up_waits_for_the_operator(page, alice: User) -> None:
+def test_a_manual_top_up_waits_for_the_operator(page: PageOf, alice: User) -> None:
     signed_in = page(alice)
 
     signed_in.post("/wallet/top-up", {"amount": 500, "provider": "manual"})
@@ -38,7 +43,7 @@ def test_a_manual_top_up_waits_for_the_operator(page, alice: User) -> None:
 
 @pytest.mark.parametrize("amount", ["0", "-5", "1000001", "1.5", "many", ""])
 def test_an_amount_outside_the_limits_is_refused_at_the_form(
-    page, alice: User, amount: str
+    page: PageOf, alice: User, amount: str
 ) -> None:
     response = page(alice).post("/wallet/top-up", {"amount": amount, "provider": "demo"})
 
@@ -46,13 +51,15 @@ def test_an_amount_outside_the_limits_is_refused_at_the_form(
     assert wallet_of(alice.pk).balance == 1_000
 
 
-def test_a_provider_that_is_not_offered_is_refused(page, alice: User) -> None:
+def test_a_provider_that_is_not_offered_is_refused(page: PageOf, alice: User) -> None:
     response = page(alice).post("/wallet/top-up", {"amount": 5, "provider": "stripe"})
 
     assert "provider" in response.context["form"].errors
 
 
-def test_a_refusal_of_the_service_is_said_at_the_form(page, alice: User, settings) -> None:
+def test_a_refusal_of_the_service_is_said_at_the_form(
+    page: PageOf, alice: User, settings: SettingsWrapper
+) -> None:
     settings.TOP_UP_MAX_CREDITS = 100
 
     response = page(alice).post("/wallet/top-up", {"amount": 500, "provider": "demo"})

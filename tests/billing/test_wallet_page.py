@@ -1,5 +1,7 @@
 """The wallet's page: what is there, what moved, and only one's own."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -9,6 +11,8 @@ from accounts.models import User
 from billing.services import start_top_up, wallet_of
 
 pytestmark = pytest.mark.django_db
+
+PageOf = Callable[[User], Client]
 
 
 def queries_with(signed_in: Client) -> int:
@@ -20,17 +24,17 @@ def queries_with(signed_in: Client) -> int:
 def test_the_wallet_needs_a_sign_in(client: Client) -> None:
     response = client.get("/wallet")
 
-    assert response.url == "/sign-in?next=/wallet"
+    assert response["Location"] == "/sign-in?next=/wallet"
 
 
-def test_the_wallet_shows_its_figures_and_entries(page, alice: User) -> None:
+def test_the_wallet_shows_its_figures_and_entries(page: PageOf, alice: User) -> None:
     response = page(alice).get("/wallet")
 
     assert response.context["wallet"].available == 1_000
     assert "+1,000" in response.content.decode()
 
 
-def test_a_stranger_sees_only_his_own_entries(page, alice: User, bob: User) -> None:
+def test_a_stranger_sees_only_his_own_entries(page: PageOf, alice: User, bob: User) -> None:
     start_top_up(wallet=wallet_of(alice.pk), amount=777, provider="demo")
 
     response = page(bob).get("/wallet")
@@ -39,13 +43,13 @@ def test_a_stranger_sees_only_his_own_entries(page, alice: User, bob: User) -> N
     assert "777" not in response.content.decode()
 
 
-def test_an_empty_wallet_leads_to_the_top_up(page, staff: User) -> None:
+def test_an_empty_wallet_leads_to_the_top_up(page: PageOf, staff: User) -> None:
     response = page(staff).get("/wallet")
 
     assert "Nothing has moved yet" in response.content.decode()
 
 
-def test_entries_are_cut_into_pages(page, alice: User) -> None:
+def test_entries_are_cut_into_pages(page: PageOf, alice: User) -> None:
     for _ in range(29):
         start_top_up(wallet=wallet_of(alice.pk), amount=1, provider="demo")
 
@@ -54,7 +58,7 @@ def test_entries_are_cut_into_pages(page, alice: User) -> None:
     assert [entry.amount for entry in last.context["page"]] == [1, 1, 1, 1, 1_000]
 
 
-def test_the_queries_do_not_grow_with_the_entries(page, alice: User) -> None:
+def test_the_queries_do_not_grow_with_the_entries(page: PageOf, alice: User) -> None:
     signed_in = page(alice)
     for _ in range(2):
         start_top_up(wallet=wallet_of(alice.pk), amount=1, provider="demo")

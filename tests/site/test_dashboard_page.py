@@ -1,5 +1,6 @@
 """The dashboard: balance, spend day by day, latest predictions."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,8 @@ from mlservice.site.spending import daily_spend
 from tests.conftest import make_prediction
 
 pytestmark = pytest.mark.django_db
+
+PageOf = Callable[[User], Client]
 
 
 def make_capture(user: User, *, amount: int, days_ago: int) -> LedgerEntry:
@@ -39,7 +42,7 @@ def queries_with(signed_in: Client) -> int:
 def test_the_dashboard_needs_a_sign_in(client: Client) -> None:
     response = client.get("/dashboard")
 
-    assert response.url == "/sign-in?next=/dashboard"
+    assert response["Location"] == "/sign-in?next=/dashboard"
 
 
 def test_spend_is_added_up_by_day_and_ends_today(alice: User) -> None:
@@ -65,7 +68,7 @@ def test_the_highest_day_fills_the_chart_and_a_small_one_stays_visible(alice: Us
     assert bars[-2].height == 2
 
 
-def test_the_chart_is_drawn_in_plain_numbers(page, alice: User) -> None:
+def test_the_chart_is_drawn_in_plain_numbers(page: PageOf, alice: User) -> None:
     make_capture(alice, amount=1_000, days_ago=0)
 
     drawn = page(alice).get("/dashboard", headers={"accept-language": "ru"}).content.decode()
@@ -74,7 +77,7 @@ def test_the_chart_is_drawn_in_plain_numbers(page, alice: User) -> None:
 
 
 def test_a_stranger_sees_none_of_it(
-    page, alice: User, bob: User, published_version: ModelVersion
+    page: PageOf, alice: User, bob: User, published_version: ModelVersion
 ) -> None:
     make_capture(alice, amount=30, days_ago=0)
     make_prediction(alice)
@@ -86,7 +89,7 @@ def test_a_stranger_sees_none_of_it(
 
 
 def test_the_queries_do_not_grow_with_the_predictions(
-    page, alice: User, published_version: ModelVersion
+    page: PageOf, alice: User, published_version: ModelVersion
 ) -> None:
     signed_in = page(alice)
     for _ in range(3):

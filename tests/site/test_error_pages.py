@@ -1,5 +1,7 @@
 """What a person sees when there is no page, or the database is away."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import OperationalError
 from django.template.loader import get_template
@@ -7,9 +9,11 @@ from django.test import Client
 
 from accounts.models import User
 
+PageOf = Callable[[User], Client]
+
 
 @pytest.mark.django_db
-def test_an_unknown_address_leads_back(page, alice: User) -> None:
+def test_an_unknown_address_leads_back(page: PageOf, alice: User) -> None:
     response = page(alice).get("/nothing/here")
 
     assert response.status_code == 404
