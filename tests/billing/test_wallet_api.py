@@ -87,7 +87,8 @@ def test_a_list_costs_the_same_queries_for_3_and_30_rows(api: Any, alice: User, 
     assert counts[0] == counts[1]
 
 
-def test_a_bad_cursor_is_a_problem_not_a_crash(api: Any, alice: User) -> None:
-    answer = api(alice).get("/api/v1/wallet/entries?cursor=nonsense")
+@pytest.mark.parametrize("cursor", ["nonsense", "cD1hYmM=", "cD0lMDA="])
+def test_a_bad_cursor_is_a_problem_not_a_crash(api: Any, alice: User, cursor: str) -> None:
+    answer = api(alice).get(f"/api/v1/wallet/entries?cursor={cursor}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
