@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts.models import User
 from billing.models import TopUp
@@ -58,7 +58,7 @@ def test_a_provider_that_is_not_offered_is_refused(page: PageOf, alice: User) ->
 
 
 def test_a_refusal_of_the_service_is_said_at_the_form(
-    page: PageOf, alice: User, settings: SettingsWrapper
+    page: PageOf, alice: User, settings: Settings
 ) -> None:
     settings.TOP_UP_MAX_CREDITS = 100
 
