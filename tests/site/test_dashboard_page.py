@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -56,6 +57,16 @@ def test_spend_is_added_up_by_day_and_ends_today(alice: User) -> None:
     assert [bar.amount for bar in spending.bars[-3:]] == [0, 120, 30]
     assert len(spending.bars) == 30
     assert (spending.total, spending.highest) == (150, 120)
+
+
+def test_a_day_of_the_chart_is_a_day_where_the_reader_lives(page: PageOf, alice: User) -> None:
+    alice.time_zone = "Pacific/Kiritimati"
+    alice.save()
+    now = timezone.now()
+
+    last = page(alice).get("/dashboard").context["spending"].bars[-1]
+
+    assert last.day == timezone.localdate(now, ZoneInfo("Pacific/Kiritimati"))
 
 
 def test_the_highest_day_fills_the_chart_and_a_small_one_stays_visible(alice: User) -> None:
