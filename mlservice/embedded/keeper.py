@@ -15,6 +15,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import ServerError, make_home
 from mlservice.embedded.home import CHECKOUT, Home, make_private_folder
+from mlservice.embedded.orphans import end_orphans
 from mlservice.embedded.supervisor import KEEPER, configuration, processes, servers
 
 RUNNING = {"RUNNING", "STARTING"}
@@ -86,6 +87,7 @@ def remembered_port(home: Home) -> int:
 def stop(home: Home, *, timeout_seconds: float = 120) -> None:
     """End all processes, the servers last, and the keeper itself."""
     if not is_kept(home):
+        end_orphans(home)
         return
     proxy = _proxy(home)
     # Told all together they end side by side; the keeper alone would wait for each in turn.
