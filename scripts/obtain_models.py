@@ -12,7 +12,7 @@ from typing import Any
 
 import environ
 import yaml
-from configobj import ConfigObj
+from configobj import ConfigObj  # type: ignore[import-untyped]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PIPELINE = CHECKOUT / "ml_models" / "dvc.yaml"
