@@ -23,7 +23,7 @@ answers() {
 }
 
 up() {
-  scripts/write_env.sh
+  scripts/write_env.sh DATABASE_PASSWORD POSTGRES_PASSWORD RABBITMQ_PASSWORD S3_SECRET_KEY MINIO_ROOT_PASSWORD
   docker compose up --detach --build || fail "docker compose could not start; see above."
   wait_until_ready
   docker compose exec -T web python manage.py seed_demo

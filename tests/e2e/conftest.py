@@ -29,7 +29,6 @@ PLAIN = {
     "LOG_JSON": "true",
     "MIGRATION_DATABASE_URL": "",
     "SIGNUP_CREDITS": "0",
-    "SITE_URL": "",
 }
 
 
