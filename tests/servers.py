@@ -1,5 +1,6 @@
 """The only place that starts the servers a test run needs and was not given."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -28,10 +29,24 @@ def ensure_servers() -> None:
     starts = start_debian_servers if is_debian else start_embedded_servers
     # The default temporary folder may lie too deep for a socket's path.
     folder = Path(tempfile.mkdtemp(prefix="mlservice-tests-", dir="/tmp"))
-    at_exit(lambda: shutil.rmtree(folder, ignore_errors=True))
+    remove_in_the_end(folder)
     # PostgreSQL, when it runs as another user, must pass through.
     folder.chmod(0o711)
     starts(folder)
+
+
+def remove_in_the_end(folder: Path) -> None:
+    """Remove the folder when this process ends, in whatever way it does."""
+    # Reading ends when the other end of the pipe is gone; the servers then need a moment.
+    watching = ["sh", "-c", 'read -r _; sleep 5; rm -rf -- "$1"', "sh", str(folder)]
+    watcher = subprocess.Popen(watching, stdin=subprocess.PIPE, start_new_session=True)
+
+    def remove_now() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        watcher.kill()
+        watcher.wait()
+
+    at_exit(remove_now)
 
 
 def start_debian_servers(folder: Path) -> None:
@@ -79,8 +94,14 @@ def _start(command: list[str], home: Home) -> None:
             group=user,
             extra_groups=None if user is None else [],
             start_new_session=True,
+            preexec_fn=_end_with_the_parent,
         )
     at_exit(lambda: _stop(process))
+
+
+def _end_with_the_parent() -> None:
+    # A killed run reaches no exit handler; prctl's first option is PR_SET_PDEATHSIG.
+    ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
