@@ -3,6 +3,8 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
+PASSWORDS=(POSTGRES_PASSWORD DATABASE_PASSWORD RABBITMQ_PASSWORD MINIO_ROOT_PASSWORD S3_SECRET_KEY)
+
 fail() {
   printf '%s\n' "$*" >&2
   exit 1
@@ -22,12 +24,21 @@ answers() {
     head -n 1 <&3 | grep -q ' 200') 2>/dev/null
 }
 
+# As compose sees it: the environment wins over the file.
+setting() { printf '%s' "${!1:-$(sed -n "s/^$1=//p" .env | tail -n 1)}"; }
+
+is_demo() { [ "$(setting DEMO_MODE)" = true ]; }
+
 up() {
   scripts/write_env.sh DATABASE_PASSWORD POSTGRES_PASSWORD RABBITMQ_PASSWORD S3_SECRET_KEY MINIO_ROOT_PASSWORD
   docker compose up --detach --build || fail "docker compose could not start; see above."
   wait_until_ready
-  docker compose exec -T web python manage.py seed_demo
+  if is_demo; then docker compose exec -T web python manage.py seed_demo; fi
   printf '\nML Service is ready at http://127.0.0.1/\n'
+  if is_demo; then
+    printf '  operator  demo-admin   %s\n' "$(setting DEMO_ADMIN_PASSWORD)"
+    printf '  client    demo-client  %s\n' "$(setting DEMO_CLIENT_PASSWORD)"
+  fi
 }
 
 docker compose version >/dev/null 2>&1 ||
