@@ -52,6 +52,7 @@ start() {
   set_up
   prepare
   serve start
+  manage wait_for_worker
   if serve is-demo; then ./demo_init.sh; fi
   serve summary
 }
