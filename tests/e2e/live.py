@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import kombu
 import psycopg2
@@ -192,6 +192,6 @@ def execute(address: str, statement: str, name: str) -> None:
 
 
 def with_database(address: str, name: str) -> str:
-    # `postgres://user@/name?host=/folder` has no host, and geturl() would drop its slashes.
+    # Put together by hand: the library drops the slashes of an address that names no host.
     parts = urlsplit(address)
-    return urlunsplit(("postgresql", parts.netloc, f"/{name}", parts.query, ""))
+    return f"postgresql://{parts.netloc}/{name}?{parts.query}"

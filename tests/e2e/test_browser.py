@@ -1,0 +1,185 @@
+"""A visitor becomes a client in a real browser, in both languages, on a desk and on a phone."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from tests.e2e.browsing import CHROMIUM, Visit, chromium, pictures_folder
+from tests.e2e.live import LiveService
+from tests.e2e.people import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = {"desk": 1440, "phone": 360}
+CREDITS = 20
+WORDS = {
+    "en": {
+        "landing": "Predictions from trained models, paid by the row",
+        "open an account": "Open an account",
+        "sign up": "Sign up",
+        "user name": "User name",
+        "e-mail": "E-mail",
+        "password": "Password",
+        "dashboard": "Dashboard",
+        "top up": "Top up",
+        "top up the wallet": "Top up the wallet",
+        "credits": "Credits",
+        "wallet": "Wallet",
+        "paid": "Your credits are in the wallet.",
+        "new prediction": "New prediction",
+        "linear regression": "Linear Regression",
+        "use it": "Use Linear Regression",
+        "carat": "Carat, ct",
+        "predict": "Predict",
+        "cost": "1 credit",
+        "predictions": "Predictions",
+    },
+    "ru": {
+        "landing": "Прогнозы обученных моделей с оплатой за строку",
+        "open an account": "Создать учётную запись",
+        "sign up": "Регистрация",
+        "user name": "Имя пользователя",
+        "e-mail": "Эл. почта",
+        "password": "Пароль",
+        "dashboard": "Обзор",
+        "top up": "Пополнить",
+        "top up the wallet": "Пополнить кошелёк",
+        "credits": "Кредиты",
+        "wallet": "Кошелёк",
+        "paid": "Кредиты зачислены на кошелёк.",
+        "new prediction": "Новый прогноз",
+        "linear regression": "Линейная регрессия",
+        "use it": "Выбрать: Линейная регрессия",
+        "carat": "Караты, ct",
+        "predict": "Получить прогноз",
+        "cost": "1 кредит",
+        "predictions": "Прогнозы",
+    },
+}
+
+Visitor = Callable[[str, str], Visit]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        missing = f"{CHROMIUM} is missing: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visitor(
+    browser: Browser,
+    live_service: LiveService,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Visitor]:
+    """Open a window of its own for a language and a width; it must meet no trouble."""
+    visits: list[Visit] = []
+
+    def open_window(language: str, width: str) -> Visit:
+        window = ViewportSize(width=WIDTHS[width], height=900)
+        context = browser.new_context(locale=language, viewport=window)
+        pictures = pictures_folder(tmp_path) / request.node.name
+        visit = Visit(context.new_page(), base_url=live_service.base_url, pictures=pictures)
+        visits.append(visit)
+        return visit
+
+    yield open_window
+    for visit in visits:
+        visit.page.context.close()
+    assert [trouble for visit in visits for trouble in visit.troubles] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_a_visitor_signs_up_tops_up_and_predicts(
+    visitor: Visitor, language: str, width: str
+) -> None:
+    visit, words = visitor(language, width), WORDS[language]
+
+    sign_up(visit, words)
+    top_up(visit, words)
+    predict_one_row(visit, words)
+
+    expect(visit.page.locator("data.figure-card__value")).to_have_text(re.compile(r"\d"))
+    expect(visit.page.locator("dl.facts")).to_contain_text(words["cost"])
+    visit.open("/wallet")
+    visit.reach("/wallet", words["wallet"])
+    amounts = visit.page.locator("[aria-labelledby=entries] td.money")
+    expect(amounts).to_have_text(["-1", f"+{CREDITS}"])
+    expect(visit.page.locator(".figures .figure-card__value").first).to_have_text(str(CREDITS - 1))
+
+
+def test_a_visitor_changes_the_language_and_it_stays(visitor: Visitor) -> None:
+    visit = visitor("en", "desk")
+    visit.open("/")
+    visit.reach("/", WORDS["en"]["landing"])
+
+    visit.page.get_by_role("button", name="Русский").click()
+    visit.reach("/", WORDS["ru"]["landing"])
+    visit.open("/sign-up")
+
+    visit.reach("/sign-up", WORDS["ru"]["sign up"])
+    assert visit.page.locator("html").get_attribute("lang") == "ru"
+
+
+def test_a_prediction_page_follows_the_work_by_itself(
+    visitor: Visitor, live_service: LiveService
+) -> None:
+    visit, words = visitor("en", "phone"), WORDS["en"]
+    sign_up(visit, words)
+    top_up(visit, words)
+    live_service.freeze("worker")
+
+    try:
+        predict_one_row(visit, words)
+        status = visit.page.locator("header .badge")
+        expect(status).to_have_text("starting")
+    finally:
+        live_service.thaw("worker")
+
+    expect(status).to_have_text("succeeded", timeout=30_000)
+    visit.take_picture()
+
+
+def sign_up(visit: Visit, words: dict[str, str]) -> None:
+    name = f"visitor-{uuid4().hex[:12]}"
+    visit.open("/")
+    visit.reach("/", words["landing"])
+    visit.follow(words["open an account"])
+    visit.reach("/sign-up", words["sign up"])
+    visit.fill(words["user name"], name)
+    visit.fill(words["e-mail"], f"{name}@example.com")
+    visit.fill(words["password"], PASSWORD)
+    visit.press(words["open an account"])
+    visit.reach("/dashboard", words["dashboard"])
+
+
+def top_up(visit: Visit, words: dict[str, str]) -> None:
+    visit.follow(words["top up"])
+    visit.reach("/wallet/top-up", words["top up the wallet"])
+    visit.fill(words["credits"], str(CREDITS))
+    visit.press(words["top up"])
+    visit.reach("/wallet", words["wallet"])
+    expect(visit.page.get_by_role("status")).to_have_text(words["paid"])
+
+
+def predict_one_row(visit: Visit, words: dict[str, str]) -> None:
+    visit.open("/dashboard")
+    visit.follow(words["new prediction"])
+    visit.reach("/predictions/new", words["new prediction"])
+    visit.follow(words["use it"])
+    visit.reach(r"/predictions/new\?model=linear-regression", words["linear regression"])
+    visit.fill(words["carat"], "0.9")
+    visit.press(words["predict"])
+    visit.reach("/predictions/[0-9a-f-]{36}", words["linear regression"])
