@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
-import joblib
-import sklearn
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
@@ -36,6 +34,11 @@ def load_estimator(artifact: Artifact) -> Estimator:
 
     Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if that cannot be.
     """
+    # Imported here, since relay and beat name the task and never load a model: it would
+    # cost each of them two seconds and 150 MB.
+    import joblib
+    import sklearn
+
     if artifact.sklearn_version != sklearn.__version__:
         raise ArtifactIncompatible(
             f"The artifact was made by scikit-learn {artifact.sklearn_version}; "

@@ -41,15 +41,25 @@ def predict(*, version: ModelVersion, rows: Sequence[Sequence[Value]]) -> list[f
 
 
 def preload(versions: Iterable[ModelVersion]) -> None:
-    """Load the versions and predict their examples, so that the first request is not slow.
+    """Load the versions, so that processes forked from this one share them and start at once.
 
-    One that cannot be loaded is logged and left to fail where it is asked for.
+    It predicts nothing: threads that a prediction starts do not live through a fork. A
+    version that cannot be loaded is logged and left to fail where it is asked for.
     """
+    for version in versions:
+        try:
+            load(version)
+        except DomainError:
+            logger.exception("version_not_preloaded", extra={"version": version.pk})
+
+
+def warm_up(versions: Iterable[ModelVersion]) -> None:
+    """Predict each version's example, so that the first request is not slow."""
     for version in versions:
         try:
             predict(version=version, rows=[example_row(version)])
         except DomainError:
-            logger.exception("version_not_preloaded", extra={"version": version.pk})
+            logger.exception("version_not_warmed_up", extra={"version": version.pk})
 
 
 def unload() -> None:

@@ -21,6 +21,15 @@ def listed_models() -> QuerySet[MLModel]:
     return MLModel.objects.filter(stable__isnull=False).select_related("stable").order_by("slug")
 
 
+def stable_versions() -> list[ModelVersion]:
+    """Return the versions that serve who names none."""
+    return [model.stable for model in listed_models() if model.stable]
+
+
+def is_published(*, slug: str, sha256: str) -> bool:
+    return ModelVersion.objects.filter(model__slug=slug, artifact_sha256=sha256).exists()
+
+
 def find_version(*, slug: str, number: int | None = None) -> ModelVersion:
     """Return a published version with its model, the stable one if no number is given.
 

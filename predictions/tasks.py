@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_ready, worker_shutdown
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
+from django.db import connections
 
 from ml_models import inference
-from ml_models.selectors import listed_models
+from ml_models.selectors import stable_versions
 from predictions import heartbeat, runner
 
 
@@ -17,10 +18,18 @@ def run_predictions(prediction_ids: list[str]) -> None:
     runner.run([UUID(prediction_id) for prediction_id in prediction_ids])
 
 
-@worker_process_init.connect
+@worker_init.connect
 def preload(**_: Any) -> None:
-    """Load every listed model before the child takes its first task."""
-    inference.preload(model.stable for model in listed_models() if model.stable)
+    """Load every listed model once, before the children are forked; they share its memory."""
+    inference.preload(stable_versions())
+    # No child may inherit this connection.
+    connections.close_all()
+
+
+@worker_process_init.connect
+def warm_up(**_: Any) -> None:
+    """Predict an example of every listed model before the child takes its first task."""
+    inference.warm_up(stable_versions())
 
 
 @worker_ready.connect

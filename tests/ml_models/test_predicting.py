@@ -123,7 +123,7 @@ def test_an_estimator_is_loaded_once_and_kept(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(inference, "load_estimator", load)
 
-    inference.preload([version])
+    inference.warm_up([version])
     predicted = inference.predict(version=version, rows=[[3.0, 1.0]])
 
     assert predicted == [pytest.approx(7.0)]
