@@ -35,7 +35,7 @@ class LiveService:
     """Web, relay and worker as they run in production, each a process group of its own."""
 
     base_url: str
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     folder: Path
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
