@@ -5,7 +5,7 @@ from threading import Event, Thread
 import structlog
 from django.db import DatabaseError, connection
 
-from predictions.services import forget_worker, record_heartbeat
+from predictions.dispatch import forget_worker, record_heartbeat
 
 BEAT_SECONDS = 5.0
 

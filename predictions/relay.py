@@ -18,7 +18,7 @@ from kombu.exceptions import KombuError
 from mlservice.celery import app
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import selectors, services
+from predictions import dispatch, selectors
 from predictions.tasks import run_predictions
 
 logger = structlog.get_logger(__name__)
@@ -91,13 +91,13 @@ class Relay:
     def publish_group(self) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
-        ids, rows = services.mark_group(group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS)
+        ids, rows = dispatch.mark_group(group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS)
         if not ids:
             return False
         try:
             publish(group_id, ids)
         except Exception:
-            services.unpublish_group(group_id)
+            dispatch.unpublish_group(group_id)
             raise
         logger.info("group_published", group_id=str(group_id), predictions=len(ids), rows=rows)
         return True
@@ -106,10 +106,10 @@ class Relay:
         """End or revive what was left behind by something that died."""
         self.reaped_at = time.monotonic()
         counts = {
-            "leases_returned": services.return_expired_leases(),
-            "attempts_exhausted": services.fail_exhausted(),
-            "expired": services.expire_old(),
-            "unpublished": services.unpublish_lost(window=self.window),
+            "leases_returned": dispatch.return_expired_leases(),
+            "attempts_exhausted": dispatch.fail_exhausted(),
+            "expired": dispatch.expire_old(),
+            "unpublished": dispatch.unpublish_lost(window=self.window),
         }
         if any(counts.values()):
             logger.warning("reaped", **counts)

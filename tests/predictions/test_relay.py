@@ -13,9 +13,9 @@ from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from predictions import relay as relay_module
 from predictions import selectors
+from predictions.dispatch import mark_group, record_heartbeat, unpublish_lost
 from predictions.models import Prediction, Worker
 from predictions.relay import Relay
-from predictions.services import mark_group, record_heartbeat, unpublish_lost
 from tests.conftest import make_prediction, make_user
 
 

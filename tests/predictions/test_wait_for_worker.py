@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from predictions.services import forget_worker, record_heartbeat
+from predictions.dispatch import forget_worker, record_heartbeat
 
 
 def test_it_returns_once_a_worker_is_alive(db: None) -> None:
