@@ -1,9 +1,18 @@
 """The person behind everything: a user with a unique name and a unique e-mail."""
 
+from zoneinfo import available_timezones
+
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError for a name that the time zone database does not know."""
+    if name not in available_timezones():
+        raise ValidationError(_("There is no such time zone. Write one like Europe/Moscow."))
 
 
 class User(AbstractUser):
@@ -17,7 +26,9 @@ class User(AbstractUser):
     language = models.CharField(
         _("language"), max_length=2, choices=Language.choices, default=Language.ENGLISH
     )
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone]
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from billing.services import open_wallet
@@ -22,9 +22,15 @@ def register_user(*, username: str, email: str, password: str, **fields: Any) ->
         raise ValidationError({"password": error.messages}) from error
     user.set_password(password)
     user.full_clean()
-    with transaction.atomic():
-        user.save()
-        open_wallet(user_id=user.pk)
+    try:
+        with transaction.atomic():
+            user.save()
+            open_wallet(user_id=user.pk)
+    except IntegrityError:
+        # Somebody registered the name a moment ago: say so as for any taken name.
+        user.pk = None
+        user.full_clean()
+        raise
     return user
 
 

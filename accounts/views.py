@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from accounts.forms import ProfileForm, SignUpForm
 from accounts.models import User
 from accounts.services import change_profile, register_user
+from mlservice.lib.throttles import refuse_excess_registrations
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 LANGUAGE_COOKIE_SECONDS = 31_536_000
@@ -30,6 +31,8 @@ LANGUAGE_COOKIE_SECONDS = 31_536_000
 def sign_up(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(next_address(request))
+    if request.method == "POST":
+        refuse_excess_registrations(request)
     form = SignUpForm(request.POST or None)
     user = registered(form) if form.is_valid() else None
     if user is None:

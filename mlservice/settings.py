@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -193,8 +194,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
-# Behind a proxy the client's address is the last one the proxy wrote.
-AXES_IPWARE_PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+AXES_CLIENT_IP_CALLABLE = "mlservice.lib.addresses.client_address"
 AXES_VERBOSE = False
 
 # --- API -----------------------------------------------------------------------------
@@ -212,7 +213,7 @@ REST_FRAMEWORK = {
         "register": env.str("REGISTER_RATE", default="20/hour"),
         "token": env.str("TOKEN_RATE", default="60/min"),
     },
-    "NUM_PROXIES": env.int("PROXY_COUNT", default=0),
+    "NUM_PROXIES": PROXY_COUNT,
     "EXCEPTION_HANDLER": "mlservice.lib.problems.handle_exception",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -259,8 +260,8 @@ SPECTACULAR_SETTINGS = {
 SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=0)
 CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
 CURRENCY = env.str("CURRENCY", default="USD")
-TOP_UP_PROVIDERS = env.list(
-    "TOP_UP_PROVIDERS", default=["demo", "manual"] if DEMO_MODE else ["manual"]
+TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or (
+    ["demo", "manual"] if DEMO_MODE else ["manual"]
 )
 if "demo" in TOP_UP_PROVIDERS and not DEMO_MODE:
     raise ImproperlyConfigured("The demo top-up provider needs DEMO_MODE=true.")
@@ -269,7 +270,7 @@ TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
 
 # --- Models --------------------------------------------------------------------------
 
-MODEL_STORE_DIR = env.path("MODEL_STORE_DIR", default=str(BASE_DIR / ".dvc" / "cache"))
+MODEL_STORE_DIR = Path(env.str("MODEL_STORE_DIR", default="") or BASE_DIR / ".dvc" / "cache")
 MODEL_REMOTE_BUCKET = env.str("S3_BUCKET", default="")
 MODEL_REMOTE_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
 VERSION_CACHE_SECONDS = 5
@@ -318,6 +319,8 @@ CELERY_TASK_SOFT_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS - 5
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_MAX_TASKS_PER_CHILD = env.int("WORKER_MAX_TASKS_PER_CHILD", default=10_000)
+# A child that loads models from a slow store is starting, not dead.
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -326,9 +329,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "flush-expired-tokens": {
         "task": "accounts.flush_expired_tokens",
-        "schedule": timedelta(days=1),
+        "schedule": crontab(hour=2, minute=30),
     },
-    "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": timedelta(days=1)},
+    "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": crontab(hour=3, minute=0)},
 }
 
 # --- Languages and time --------------------------------------------------------------
@@ -357,7 +360,8 @@ EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.cons
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
-LOGGING = {"level": LOG_LEVEL, "json": env.bool("LOG_JSON", default=not DEBUG)}
+LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
+LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
 
 # --- Admin ---------------------------------------------------------------------------
 

@@ -7,8 +7,11 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from predictions import selectors
-from predictions.models import Prediction, Worker
+from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import Outcome, Status, settle
+
+# What one worker reads at once; a request alone is at most 1 MB.
+GROUP_MAX_BYTES = 8_000_000
 
 
 def mark_group(group_id: UUID, *, max_rows: int) -> tuple[list[UUID], int]:
@@ -18,7 +21,10 @@ def mark_group(group_id: UUID, *, max_rows: int) -> tuple[list[UUID], int]:
     process is found and its neighbours are spared.
     """
     with connection.cursor() as cursor:
-        cursor.execute(MARK_GROUP, {"group_id": group_id, "max_rows": max_rows})
+        cursor.execute(
+            MARK_GROUP,
+            {"group_id": group_id, "max_rows": max_rows, "max_bytes": GROUP_MAX_BYTES},
+        )
         marked = cursor.fetchall()
     return [row[0] for row in marked], sum(row[1] for row in marked)
 
@@ -26,7 +32,7 @@ def mark_group(group_id: UUID, *, max_rows: int) -> tuple[list[UUID], int]:
 # Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
 MARK_GROUP = """
 WITH ranked AS (
-    SELECT id, version_id, attempt, rows_valid,
+    SELECT id, version_id, attempt, rows_total, octet_length(input) AS bytes,
            row_number() OVER (PARTITION BY user_id ORDER BY id) AS turn
     FROM predictions_prediction
     WHERE status = 'starting' AND published_at IS NULL
@@ -34,14 +40,16 @@ WITH ranked AS (
     SELECT id, version_id, attempt FROM ranked ORDER BY attempt > 0 DESC, turn, id LIMIT 1
 ), candidate AS (
     SELECT ranked.id,
-           sum(ranked.rows_valid) OVER (ORDER BY ranked.turn, ranked.id) AS rows_so_far
+           sum(ranked.rows_total) OVER (ORDER BY ranked.turn, ranked.id) AS rows_so_far,
+           sum(ranked.bytes) OVER (ORDER BY ranked.turn, ranked.id) AS bytes_so_far
     FROM ranked, head
     WHERE ranked.version_id = head.version_id
       AND CASE WHEN head.attempt > 0 THEN ranked.id = head.id ELSE ranked.attempt = 0 END
 ), chosen AS (
     SELECT id FROM predictions_prediction
     WHERE id IN (
-        SELECT id FROM candidate WHERE rows_so_far <= %(max_rows)s
+        SELECT id FROM candidate
+        WHERE rows_so_far <= %(max_rows)s AND bytes_so_far <= %(max_bytes)s
         UNION SELECT id FROM head
     ) AND status = 'starting' AND published_at IS NULL
     ORDER BY id FOR UPDATE SKIP LOCKED
@@ -49,7 +57,7 @@ WITH ranked AS (
 UPDATE predictions_prediction AS prediction
 SET published_at = clock_timestamp(), group_id = %(group_id)s
 FROM chosen WHERE prediction.id = chosen.id
-RETURNING prediction.id, prediction.rows_valid
+RETURNING prediction.id, prediction.rows_total
 """
 
 
@@ -61,7 +69,7 @@ def return_expired_leases() -> int:
         attempt__lt=settings.PREDICTION_MAX_ATTEMPTS,
         cancel_requested_at=None,
     )
-    return expired.update(
+    return _locked_in_order(expired).update(
         status=Status.STARTING, published_at=None, group_id=None, lease_expires_at=None
     )
 
@@ -107,14 +115,19 @@ def unpublish_lost(*, window: int) -> int:
     if selectors.open_groups() >= window:
         return 0
     lost = selectors.published_longer_than(selectors.LOST_AFTER_SECONDS)
-    return lost.update(published_at=None, group_id=None)
+    return _locked_in_order(lost).update(published_at=None, group_id=None)
 
 
 def unpublish_group(group_id: UUID) -> None:
     """Take back a group the broker refused, so that the next round publishes it again."""
-    Prediction.objects.filter(group_id=group_id, status=Status.STARTING).update(
-        published_at=None, group_id=None
-    )
+    refused = Prediction.objects.filter(group_id=group_id, status=Status.STARTING)
+    _locked_in_order(refused).update(published_at=None, group_id=None)
+
+
+def _locked_in_order(wanted: PredictionQuerySet) -> PredictionQuerySet:
+    """Lock rows by id, as claim and settlement do; what they hold just now is theirs."""
+    free = wanted.order_by("pk").select_for_update(skip_locked=True)
+    return Prediction.objects.filter(pk__in=free.values("pk"))
 
 
 def record_heartbeat(*, name: str, children: int) -> None:

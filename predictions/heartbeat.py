@@ -3,7 +3,7 @@
 from threading import Event, Thread
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from predictions.dispatch import forget_worker, record_heartbeat
 
@@ -23,7 +23,7 @@ def stop(*, name: str) -> None:
     _stopped.set()
     try:
         forget_worker(name=name)
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("heartbeat_not_removed", error=str(error))
 
 
@@ -31,7 +31,7 @@ def _beat(name: str, children: int) -> None:
     while not _stopped.is_set():
         try:
             record_heartbeat(name=name, children=children)
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("heartbeat_failed", error=str(error))
             connection.close()
         _stopped.wait(BEAT_SECONDS)

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg2
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from kombu.exceptions import KombuError
 
 from mlservice.celery import app
@@ -54,7 +54,7 @@ class Relay:
         while not self.stopped.is_set():
             try:
                 self.turn()
-            except (DatabaseError, psycopg2.Error) as error:
+            except (Error, psycopg2.Error) as error:
                 logger.warning("relay_database_away", error=str(error))
                 self.disconnect()
                 self.stopped.wait(BACK_OFF_SECONDS)

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from ml_models import inference
+from ml_models.errors import ArtifactMissing
 from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
@@ -49,6 +50,9 @@ def predict_group(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcom
     jobs = [Job(one, check_rows(version=version, rows=rows_of(one))) for one in claims]
     try:
         return predict_stacked(version, jobs)
+    except ArtifactMissing:
+        # A store that is away comes back: the lease ends, and the next attempt asks again.
+        raise
     except Exception as error:
         if len(jobs) == 1:
             return [failure(jobs[0].claim, error)]
@@ -125,9 +129,8 @@ def failure(one: Claim, error: Exception) -> Outcome:
     """Record what broke; the traceback goes to the log, a plain sentence to the client."""
     logger.error("prediction_failed", prediction_id=str(one.id), exc_info=error)
     if isinstance(error, DomainError):
-        return Outcome(
-            one.id, one.attempt, Status.FAILED, error=error.detail, error_code=error.code
-        )
+        sentence = f"{error.title}. Nothing was charged."
+        return Outcome(one.id, one.attempt, Status.FAILED, error=sentence, error_code=error.code)
     return Outcome(
         one.id,
         one.attempt,

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg2
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
@@ -70,7 +70,7 @@ class Waiters:
         while True:
             try:
                 self._wake_until_it_breaks(Listener(["prediction_finished"]))
-            except (psycopg2.Error, DatabaseError) as error:
+            except (psycopg2.Error, Error) as error:
                 logger.warning("waiters_reconnect", error=str(error))
                 connection.close()
                 time.sleep(CHECK_SECONDS)
@@ -104,4 +104,8 @@ def submit_and_wait(*, seconds: float, **submission: Any) -> Prediction:
         prediction = submit_prediction(prediction_id=prediction_id, **submission)
         if event is None or not event.wait(seconds):
             return prediction
-    return Prediction.objects.with_version().get(pk=prediction_id)
+    try:
+        return Prediction.objects.with_version().get(pk=prediction_id)
+    except Error:
+        # It is accepted and will be charged: a failed second look must not deny that.
+        return prediction

@@ -40,7 +40,8 @@ install() {
 
 pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
 
-uv_install() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet "$@"; }
+# Compiled now, on all cores, rather than by each process at its first start.
+uv_install() { VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --compile-bytecode "$@"; }
 
 stamp_of() { cat -- "$@" | sha256sum | cut -d' ' -f1; }
 

@@ -10,7 +10,14 @@ stands() { grep -qsE "^(export )?$1=." .env; }
 # What the environment gives is not a secret of ours to write down.
 add() { stands "$1" || [ -n "${!1:-}" ] || printf '%s=%s\n' "$1" "$2" >>.env; }
 
-is_demo() { ! grep -qsiE '^(export )?DEMO_MODE=("|'\'')?(false|off|no|0|n|f)' .env; }
+# As everywhere, the real environment wins over the file.
+is_demo() {
+  if [ -n "${DEMO_MODE:-}" ]; then
+    [[ ${DEMO_MODE,,} =~ ^(true|on|yes|ok|1|y)$ ]]
+  else
+    ! grep -qsiE '^(export )?DEMO_MODE=("|'\'')?(false|off|no|0|n|f)' .env
+  fi
+}
 
 [ -e .env ] || (umask 077 && : >.env)
 # A last line without its end would swallow the next one.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
@@ -46,6 +47,7 @@ def fresh_caches() -> None:
     """A test's rows are new, so nothing kept by the process for the last test may answer."""
     forget_found_versions()
     selectors.forget_backlog()
+    cache.clear()
 
 
 @pytest.fixture

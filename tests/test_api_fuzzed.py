@@ -37,7 +37,6 @@ def one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def token(one_connection: None, alice: User, published_version: ModelVersion, settings: Any) -> str:
-    settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].update(register=None, token=None)
     return str(AccessToken.for_user(alice))
 
 

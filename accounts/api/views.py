@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import status
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.exceptions import ValidationError as InvalidBody
 from rest_framework.generics import RetrieveAPIView
 from rest_framework.permissions import AllowAny
@@ -26,7 +28,10 @@ from accounts.api.serializers import (
 )
 from accounts.models import User
 from accounts.services import register_user
+from mlservice.lib.throttles import RegistrationThrottle
 
+AUTH_HEADER_TYPE = 'Bearer realm="api"'
+LOCK_SECONDS = int(settings.AXES_COOLOFF_TIME.total_seconds())
 CREDENTIALS = {"username": "ada", "password": "a long and private phrase"}
 TOKENS = OpenApiExample("Tokens", {"access": "eyJ…", "refresh": "eyJ…"}, response_only=True)
 
@@ -36,7 +41,7 @@ class RegisterView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    throttle_scope = "register"
+    throttle_classes = (RegistrationThrottle,)
 
     @extend_schema(
         request=RegistrationSerializer,
@@ -75,6 +80,15 @@ class TokenView(TokenObtainPairView):
     serializer_class = ObtainSerializer
     throttle_scope = "token"
 
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Say it when the name is locked after too many wrong passwords."""
+        try:
+            return super().post(request, *args, **kwargs)
+        except AuthenticationFailed:
+            if getattr(request, "axes_locked_out", False):
+                raise Throttled(wait=LOCK_SECONDS) from None
+            raise
+
 
 @extend_schema(
     request=RefreshSerializer,
@@ -90,11 +104,15 @@ class RefreshView(TokenRefreshView):
 
 
 class RevokeView(APIView):
-    """Make a refresh token unusable; one that is used up already is fine."""
+    """Make a refresh token unusable; 401 for one that is no good any more."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_scope = "token"
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Name the scheme, or an invalid token would be answered as forbidden."""
+        return AUTH_HEADER_TYPE
 
     @extend_schema(
         request=RevokeSerializer,

@@ -139,7 +139,10 @@ class ProblemMiddleware:
     def answer(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         if isinstance(exc, OperationalError | InterfaceError):
             logger.warning("database_unavailable", extra={"error": str(exc)})
-            exc = Unavailable("The database does not answer. Nothing was charged; try again.")
+            exc = Unavailable(
+                "The database does not answer. See whether your request was accepted, "
+                "then try again."
+            )
         if isinstance(exc, DomainError):
             return domain_problem(request, exc) if is_api(request) else domain_page(request, exc)
         if is_api(request) and isinstance(exc, RequestDataTooBig):

@@ -4,7 +4,7 @@ import time
 from contextlib import suppress
 from threading import Lock
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 GAP_SECONDS = 0.005
 
@@ -23,5 +23,5 @@ class Wakeup:
                 return
             self.sent_at = time.monotonic()
         # What woke for is committed already: a wake-up that fails must not fail the caller.
-        with suppress(DatabaseError), connection.cursor() as cursor:
+        with suppress(Error), connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {self.channel}")

@@ -5,9 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from billing import audit as billing_audit
-from mlservice.lib.snapshot import one_snapshot
-from predictions import audit as predictions_audit
+from mlservice.audit import run_checks
 
 
 class Command(BaseCommand):
@@ -15,8 +13,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print each rule with the number of rows that break it."""
-        with one_snapshot():
-            counts = {**billing_audit.run_checks(), **predictions_audit.run_checks()}
+        counts = run_checks()
         for name, count in counts.items():
             self.stdout.write(f"{count:>6}  {name.replace('_', ' ')}")
         if any(counts.values()):
