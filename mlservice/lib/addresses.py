@@ -11,7 +11,8 @@ def client_address(request: HttpRequest) -> str:
     """
     forwarded = request.headers.get("X-Forwarded-For", "")
     seen = [part.strip() for part in forwarded.split(",")]
-    if settings.PROXY_COUNT and forwarded:
-        return seen[-min(settings.PROXY_COUNT, len(seen))]
+    proxies: int = settings.PROXY_COUNT
+    if proxies and forwarded:
+        return seen[-min(proxies, len(seen))]
     address: str = request.META.get("REMOTE_ADDR", "")
     return address
