@@ -80,7 +80,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
-    current = {"language": user.language, "time_zone": user.time_zone}
+    # The footer's switch may have chosen another language than the one kept.
+    current = {"language": get_language(), "time_zone": user.time_zone}
     form = ProfileForm(request.POST or None, initial=current)
     if not form.is_valid():
         return render(request, "accounts/profile.html", {"form": form})

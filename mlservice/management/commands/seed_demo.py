@@ -40,7 +40,8 @@ class Command(BaseCommand):
                 f" {prediction.error}: is a worker running?"
             )
         value = prediction.output_value[0]["prediction"]
-        self.stdout.write(f"{model.title}: predicted {value:,.2f} for {prediction.cost} credits.")
+        credits_ = "1 credit" if prediction.cost == 1 else f"{prediction.cost} credits"
+        self.stdout.write(f"{model.title}: predicted {value:,.2f} for {credits_}.")
 
 
 def demo_user(username: str, password: str, **fields: Any) -> User:
