@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from predictions import selectors
@@ -69,9 +69,7 @@ def return_expired_leases() -> int:
         attempt__lt=settings.PREDICTION_MAX_ATTEMPTS,
         cancel_requested_at=None,
     )
-    return _locked_in_order(expired).update(
-        status=Status.STARTING, published_at=None, group_id=None, lease_expires_at=None
-    )
+    return _return_to_queue(expired)
 
 
 def fail_exhausted() -> int:
@@ -115,19 +113,24 @@ def unpublish_lost(*, window: int) -> int:
     if selectors.open_groups() >= window:
         return 0
     lost = selectors.published_longer_than(selectors.LOST_AFTER_SECONDS)
-    return _locked_in_order(lost).update(published_at=None, group_id=None)
+    return _return_to_queue(lost)
 
 
 def unpublish_group(group_id: UUID) -> None:
     """Take back a group the broker refused, so that the next round publishes it again."""
-    refused = Prediction.objects.filter(group_id=group_id, status=Status.STARTING)
-    _locked_in_order(refused).update(published_at=None, group_id=None)
+    _return_to_queue(Prediction.objects.filter(group_id=group_id, status=Status.STARTING))
 
 
-def _locked_in_order(wanted: PredictionQuerySet) -> PredictionQuerySet:
-    """Lock rows by id, as claim and settlement do; what they hold just now is theirs."""
+@transaction.atomic
+def _return_to_queue(wanted: PredictionQuerySet) -> int:
+    """Make predictions wait unpublished again, all but those somebody is writing just now.
+
+    Rows are locked by id, as claim and settlement do, or the two could deadlock.
+    """
     free = wanted.order_by("pk").select_for_update(skip_locked=True)
-    return Prediction.objects.filter(pk__in=free.values("pk"))
+    return Prediction.objects.filter(pk__in=free.values("pk")).update(
+        status=Status.STARTING, published_at=None, group_id=None, lease_expires_at=None
+    )
 
 
 def record_heartbeat(*, name: str, children: int) -> None:
