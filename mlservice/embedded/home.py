@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,14 +104,14 @@ def make_private_folder(folder: Path, *, owner: int | None = None) -> None:
 
 
 def _write_once(file: Path, text: str) -> None:
-    # A link fails where the file exists, so of two processes that start at once one wins whole.
-    draft = file.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text("")
-    draft.chmod(0o600)
-    draft.write_text(text)
+    # A link fails where the file exists, so of several that start at once one wins whole.
+    # mkstemp gives each a draft of its own, readable by its owner alone from the start.
+    descriptor, draft = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
     try:
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(text)
         os.link(draft, file)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        os.unlink(draft)
