@@ -9,10 +9,28 @@ class InsufficientCredits(DomainError):
     title = "Not enough credits"
 
 
+class SpendingCapReached(DomainError):
+    status = 402
+    code = "spending_cap_reached"
+    title = "The month's spending cap is reached"
+
+
+class WalletFrozen(DomainError):
+    status = 402
+    code = "wallet_frozen"
+    title = "The wallet is frozen"
+
+
 class InvalidAmount(DomainError):
     status = 400
     code = "invalid_request"
     title = "The amount is not valid"
+
+
+class ReasonMissing(DomainError):
+    status = 400
+    code = "invalid_request"
+    title = "Say why: a reason is required"
 
 
 class ProviderUnknown(DomainError):
@@ -25,6 +43,36 @@ class TopUpAlreadyResolved(DomainError):
     status = 409
     code = "already_finished"
     title = "This top-up is resolved already"
+
+
+class AlreadyApplied(DomainError):
+    status = 409
+    code = "already_finished"
+    title = "This was done already"
+
+
+class BalanceTooLow(DomainError):
+    status = 409
+    code = "balance_too_low"
+    title = "The correction takes more than is available"
+
+
+class BalanceTooHigh(DomainError):
+    status = 409
+    code = "balance_too_high"
+    title = "The wallet cannot hold so many credits"
+
+
+class RefundTooLarge(DomainError):
+    status = 409
+    code = "refund_too_large"
+    title = "More than was charged cannot be given back"
+
+
+class SecondOperatorNeeded(DomainError):
+    status = 403
+    code = "forbidden"
+    title = "Another operator must decide this"
 
 
 class NotSignedIn(DomainError):

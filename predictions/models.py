@@ -23,7 +23,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.order_by("-id")
 
     def with_version(self) -> "PredictionQuerySet":
-        return self.select_related("version__model")
+        return self.select_related("version__model", "hold")
 
     def without_rows(self) -> "PredictionQuerySet":
         return self.with_version().defer("input", "output", "version__input_schema")
@@ -66,8 +66,9 @@ class Prediction(models.Model):
     rows_valid = models.PositiveIntegerField(_("valid rows"))
     price = models.BigIntegerField(_("price per row"))
     cost = models.BigIntegerField(_("cost"), default=0)
-    refunded = models.BigIntegerField(_("refunded"), default=0)
     metadata = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=255, null=True, editable=False)  # noqa: DJ001
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     request_id = models.CharField(max_length=64, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     group_id = models.UUIDField(null=True)
@@ -90,9 +91,8 @@ class Prediction(models.Model):
                 condition=Q(status="succeeded", cost__gt=0) | (~Q(status="succeeded") & Q(cost=0)),
                 name="prediction_costs_when_succeeded",
             ),
-            models.CheckConstraint(
-                condition=Q(refunded__gte=0, refunded__lte=F("cost")),
-                name="prediction_refunded_within_cost",
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"], name="prediction_once_for_its_key"
             ),
             models.CheckConstraint(
                 condition=Q(rows_valid__gt=0, rows_valid__lte=F("rows_total")),
@@ -128,6 +128,10 @@ class Prediction(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("prediction", args=[self.pk])
+
+    @property
+    def refunded(self) -> int:
+        return self.hold.refunded
 
     @property
     def is_finished(self) -> bool:

@@ -1,4 +1,4 @@
-"""Money at rest: wallets, holds, ledger entries and top-ups, guarded by the database itself.
+"""Money at rest: wallets, holds and ledger entries, guarded by the database itself.
 
 Amounts are whole credits (BIGINT). Every foreign key is PROTECT: what money touched stays.
 """
@@ -11,19 +11,30 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from mlservice.lib.ids import new_id
-
+# The largest whole number that every JSON reader keeps exactly.
 MAX_AMOUNT = 2**53 - 1
 
 
 class Wallet(models.Model):
-    """A user's prepaid credits: `held` of the `balance` is reserved for accepted work."""
+    """A user's prepaid credits: `held` of the `balance` is reserved for accepted work.
+
+    `shortfall` is what payment reversals took back and the balance could not give; while it
+    stands, the wallet is frozen: no new holds. `spending_cap` limits a calendar month (UTC).
+    """
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="wallet", verbose_name=_("user")
     )
     balance = models.BigIntegerField(_("balance"), default=0)
     held = models.BigIntegerField(_("held"), default=0)
+    shortfall = models.BigIntegerField(_("shortfall"), default=0)
+    spending_cap = models.BigIntegerField(_("monthly spending cap"), null=True, blank=True)
+    low_balance_threshold = models.BigIntegerField(
+        _("low balance threshold"), null=True, blank=True
+    )
+    # Both are cleared when the balance recovers, so that each crossing is told once.
+    low_balance_told_at = models.DateTimeField(null=True, editable=False)
+    low_balance_seen_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("wallet")
@@ -32,7 +43,28 @@ class Wallet(models.Model):
             models.CheckConstraint(
                 condition=Q(held__gte=0, held__lte=F("balance")),
                 name="wallet_held_within_balance",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(balance__lte=MAX_AMOUNT), name="wallet_balance_fits_json"
+            ),
+            models.CheckConstraint(
+                condition=Q(shortfall__gte=0), name="wallet_shortfall_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(spending_cap__gte=0), name="wallet_spending_cap_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(low_balance_threshold__gt=0),
+                name="wallet_low_balance_threshold_positive",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=Q(low_balance_threshold__isnull=False),
+                name="wallet_with_threshold",
+            ),
+            models.Index(fields=["id"], condition=Q(shortfall__gt=0), name="wallet_frozen"),
         ]
 
     def __str__(self) -> str:
@@ -42,9 +74,16 @@ class Wallet(models.Model):
     def available(self) -> int:
         return self.balance - self.held
 
+    @property
+    def is_frozen(self) -> bool:
+        return self.shortfall > 0
+
 
 class Hold(models.Model):
-    """Credits reserved for one piece of work; it resolves once, captured or released."""
+    """Credits reserved for one piece of work; it resolves once, captured or released.
+
+    An operator may give back up to what was captured, once: that is `refunded`.
+    """
 
     class Status(models.TextChoices):
         HELD = "held", _("held")
@@ -54,6 +93,7 @@ class Hold(models.Model):
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="holds")
     amount = models.BigIntegerField(_("amount"))
     captured = models.BigIntegerField(_("captured"), default=0)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
     status = models.CharField(
         _("status"), max_length=8, choices=Status.choices, default=Status.HELD
     )
@@ -73,6 +113,10 @@ class Hold(models.Model):
                 name="hold_captures_within_amount",
             ),
             models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("captured")),
+                name="hold_refunded_within_captured",
+            ),
+            models.CheckConstraint(
                 condition=Q(status="held") ^ Q(resolved_at__isnull=False),
                 name="hold_resolved_when_not_held",
             ),
@@ -88,51 +132,12 @@ class Hold(models.Model):
         return f"{self.amount} ({self.status})"
 
 
-class TopUp(models.Model):
-    """A purchase of credits through a payment provider; it is paid into the wallet once."""
-
-    class Status(models.TextChoices):
-        PENDING = "pending", _("pending")
-        PAID = "paid", _("paid")
-        FAILED = "failed", _("failed")
-        EXPIRED = "expired", _("expired")
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="top_ups")
-    amount = models.BigIntegerField(_("amount"))
-    provider = models.CharField(_("provider"), max_length=16)
-    status = models.CharField(
-        _("status"), max_length=8, choices=Status.choices, default=Status.PENDING
-    )
-    note = models.CharField(_("note"), max_length=200, blank=True)
-    resolved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-    resolved_at = models.DateTimeField(_("resolved"), null=True, editable=False)
-
-    class Meta:
-        verbose_name = _("top-up")
-        verbose_name_plural = _("top-ups")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT), name="top_up_amount_positive"
-            ),
-            models.CheckConstraint(
-                condition=Q(status="pending") ^ Q(resolved_at__isnull=False),
-                name="top_up_resolved_when_not_pending",
-            ),
-        ]
-        indexes = [models.Index(fields=["wallet", "-id"], name="top_up_by_wallet")]
-
-    def __str__(self) -> str:
-        return f"{self.amount} ({self.status})"
-
-
 class LedgerEntry(models.Model):
     """One signed movement of a balance, never changed: a trigger refuses UPDATE and DELETE.
 
     Entries of a wallet are ordered by id; `balance_after` is the balance right after this one.
+    One `reference` has one entry of a kind, but for reversals, which may come in parts and,
+    when a dispute is won, go back (then they are positive).
     """
 
     class Kind(models.TextChoices):
@@ -159,8 +164,8 @@ class LedgerEntry(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["top_up", "grant", "refund"], amount__gt=0)
-                | Q(kind__in=["capture", "reversal"], amount__lt=0)
-                | (Q(kind="correction") & ~Q(amount=0)),
+                | Q(kind="capture", amount__lt=0)
+                | (Q(kind__in=["correction", "reversal"]) & ~Q(amount=0)),
                 name="ledger_entry_sign_fits_kind",
             ),
             models.CheckConstraint(
@@ -168,11 +173,17 @@ class LedgerEntry(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["kind", "reference_type", "reference_id"],
-                condition=Q(kind__in=["top_up", "capture"]) | Q(reference_type="sign_up"),
+                condition=~Q(kind="reversal"),
                 name="ledger_entry_applies_once",
             ),
         ]
-        indexes = [models.Index(fields=["wallet", "-id"], name="ledger_entry_by_wallet")]
+        indexes = [
+            # What a statement adds up is read from the index alone.
+            models.Index(
+                fields=["wallet", "id"], include=["kind", "amount"], name="ledger_entry_by_wallet"
+            ),
+            models.Index(fields=["wallet", "created_at", "id"], name="ledger_entry_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount:+d}"

@@ -1,0 +1,16 @@
+"""What billing stores: the ledger, purchases of credits, and what operators decide."""
+
+from billing.models.ledger import MAX_AMOUNT, Hold, LedgerEntry, Wallet
+from billing.models.operators import AuditRun, PendingAdjustment
+from billing.models.top_ups import PaymentReversal, TopUp
+
+__all__ = [
+    "MAX_AMOUNT",
+    "AuditRun",
+    "Hold",
+    "LedgerEntry",
+    "PaymentReversal",
+    "PendingAdjustment",
+    "TopUp",
+    "Wallet",
+]

@@ -1,0 +1,29 @@
+"""Reads about money that shape or add up: what a wallet may still spend."""
+
+from datetime import UTC, datetime
+
+from django.db.models import Sum
+
+from billing.models import LedgerEntry, Wallet
+
+
+def spendable(wallet: Wallet) -> int:
+    """Give the credits a new hold may take: none while frozen, else what balance and cap leave."""
+    if wallet.is_frozen:
+        return 0
+    if wallet.spending_cap is None:
+        return wallet.available
+    return max(0, min(wallet.available, wallet.spending_cap - committed_this_month(wallet)))
+
+
+def committed_this_month(wallet: Wallet) -> int:
+    """Add up what this calendar month (UTC) has charged and what is held for work under way."""
+    captures = LedgerEntry.objects.filter(
+        wallet=wallet, kind=LedgerEntry.Kind.CAPTURE, created_at__gte=month_start()
+    )
+    return wallet.held - (captures.aggregate(total=Sum("amount"))["total"] or 0)
+
+
+def month_start() -> datetime:
+    """Give the first moment of this calendar month in UTC."""
+    return datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
