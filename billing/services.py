@@ -9,17 +9,24 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from billing.errors import (
+    AlreadyApplied,
+    BalanceTooHigh,
+    BalanceTooLow,
     InsufficientCredits,
     InvalidAmount,
     NotSignedIn,
-    ProviderUnknown,
+    ReasonMissing,
+    RefundTooLarge,
+    SpendingCapReached,
     TopUpAlreadyResolved,
+    WalletFrozen,
 )
-from billing.models import MAX_AMOUNT, Hold, LedgerEntry, TopUp, Wallet
+from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
+from billing.selectors import committed_this_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,13 @@ def lock_wallets(*, hold_ids: Sequence[int]) -> None:
 def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Hold:
     """Reserve `amount` credits of a wallet that the caller has locked.
 
-    Raise InsufficientCredits with `required` and `available`.
+    Raise WalletFrozen, InsufficientCredits or SpendingCapReached; nothing is held then.
     """
+    if wallet.is_frozen:
+        raise WalletFrozen(
+            f"{wallet.shortfall} credits of a reversed payment are owed. Top up to cover them.",
+            shortfall=wallet.shortfall,
+        )
     if amount > wallet.available:
         raise InsufficientCredits(
             f"This needs {amount} credits and {wallet.available} are available. "
@@ -80,11 +92,26 @@ def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Ho
             required=amount,
             available=wallet.available,
         )
+    _check_cap(wallet, amount)
     Wallet.objects.filter(pk=wallet.pk).update(held=F("held") + amount)
     kind, reference_id = reference
     return Hold.objects.create(
         wallet=wallet, amount=amount, reference_type=kind, reference_id=reference_id
     )
+
+
+def _check_cap(wallet: Wallet, amount: int) -> None:
+    cap = wallet.spending_cap
+    if cap is None:
+        return
+    committed = committed_this_month(wallet)
+    if committed + amount > cap:
+        raise SpendingCapReached(
+            f"The cap of {cap} credits a month leaves {max(0, cap - committed)}, and this needs "
+            f"{amount}. Raise the cap in the wallet, or wait for the next month.",
+            required=amount,
+            cap=cap,
+        )
 
 
 def resolve_holds(resolutions: Iterable[Resolution]) -> None:
@@ -135,39 +162,25 @@ ORDER BY resolved.id
 """
 
 
-def start_top_up(*, wallet: Wallet, amount: int, provider: str = "") -> TopUp:
-    """Begin a top-up: the demo provider pays at once, the manual one waits for an operator.
+def pay_top_up(
+    *,
+    top_up_id: UUID,
+    note: str = "",
+    actor_id: int | None = None,
+    payment_id: str | None = None,
+) -> TopUp:
+    """Mark a top-up paid and credit its wallet, once.
 
-    amount: whole credits. Raise InvalidAmount outside the limits, ProviderUnknown for a
-    provider that is not enabled.
-    """
-    check_amount(amount)
-    provider = provider or settings.TOP_UP_PROVIDERS[0]
-    if provider not in settings.TOP_UP_PROVIDERS:
-        enabled = ", ".join(settings.TOP_UP_PROVIDERS)
-        raise ProviderUnknown(f"There is no provider {provider!r}; choose one of: {enabled}.")
-    with transaction.atomic():
-        top_up = TopUp.objects.create(wallet=wallet, amount=amount, provider=provider)
-        if provider == "demo":
-            return pay_top_up(top_up_id=top_up.pk, note="Demo payment")
-    return top_up
-
-
-def check_amount(amount: int) -> None:
-    """Raise InvalidAmount unless the amount lies within the limits of one top-up."""
-    low, high = settings.TOP_UP_MIN_CREDITS, min(settings.TOP_UP_MAX_CREDITS, MAX_AMOUNT)
-    if not low <= amount <= high:
-        raise InvalidAmount(f"A top-up is {low} to {high} credits.")
-
-
-def pay_top_up(*, top_up_id: UUID, note: str = "", actor_id: int | None = None) -> TopUp:
-    """Mark a pending top-up paid and credit its wallet.
-
-    Raise TopUpAlreadyResolved when it is not pending any more; nothing is credited then.
+    A provider that names its payment has the money already, so an expired or failed top-up is
+    paid by it too. Raise TopUpAlreadyResolved otherwise; nothing is credited then.
     """
     with transaction.atomic():
+        if payment_id:
+            _lock_payment(payment_id)
         wallet = lock_wallet(wallet_id=_wallet_id_of(top_up_id))
-        top_up = _resolve_top_up(top_up_id, TopUp.Status.PAID, note, actor_id)
+        top_up = _resolve_top_up(
+            top_up_id, TopUp.Status.PAID, note, actor_id, payment_id=payment_id
+        )
         _apply(
             wallet=wallet,
             kind=LedgerEntry.Kind.TOP_UP,
@@ -176,23 +189,231 @@ def pay_top_up(*, top_up_id: UUID, note: str = "", actor_id: int | None = None) 
             actor_id=actor_id,
             reason=note,
         )
+        if payment_id:
+            _settle_reversals(wallet, top_up)
+        cover_shortfall(wallet=wallet)
+        top_up.refresh_from_db()
     return top_up
 
 
-def reject_top_up(*, top_up_id: UUID, note: str, actor_id: int) -> TopUp:
+def reject_top_up(*, top_up_id: UUID, note: str, actor_id: int | None = None) -> TopUp:
     """Close a pending top-up without crediting anything."""
     with transaction.atomic():
         return _resolve_top_up(top_up_id, TopUp.Status.FAILED, note, actor_id)
+
+
+def record_reversal(
+    *, provider: str, payment_id: str, external_id: str, cents: int, is_active: bool
+) -> TopUp | None:
+    """Note a refund or dispute at the provider and take its credits back, or give them back.
+
+    cents: of the payment's currency. A replayed or late event changes nothing: the rows say
+    what is reversed now, and the ledger follows them. What ended inactive stays so. Return the
+    top-up, or None while the payment is not known here; then paying it settles the reversal.
+    """
+    with transaction.atomic():
+        _lock_payment(payment_id)
+        paid = TopUp.objects.filter(provider=provider, payment_id=payment_id).first()
+        wallet = lock_wallet(wallet_id=paid.wallet_id) if paid else None
+        row, is_new = PaymentReversal.objects.get_or_create(
+            external_id=external_id,
+            defaults={
+                "provider": provider,
+                "payment_id": payment_id,
+                "cents": cents,
+                "is_active": is_active,
+            },
+        )
+        if not is_new and not is_active:
+            PaymentReversal.objects.filter(pk=row.pk).update(is_active=False)
+        if paid is None or wallet is None:
+            return None
+        paid.refresh_from_db()
+        _settle_reversals(wallet, paid)
+        cover_shortfall(wallet=wallet)
+        paid.refresh_from_db()
+    return paid
+
+
+def _lock_payment(payment_id: str) -> None:
+    """Let a payment and its reversal, which may arrive at once, see each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [payment_id])
+
+
+def _settle_reversals(wallet: Wallet, top_up: TopUp) -> None:
+    """Bring what is taken back of a top-up to what its active reversals say, in proportion."""
+    active = PaymentReversal.objects.filter(
+        provider=top_up.provider, payment_id=top_up.payment_id, is_active=True
+    )
+    cents = min(active.aggregate(total=Sum("cents"))["total"] or 0, top_up.cents)
+    target = top_up.amount * cents // top_up.cents if top_up.cents else 0
+    if target > top_up.reversed:
+        _add_shortfall(wallet, top_up, target - top_up.reversed)
+    elif target < top_up.reversed:
+        _give_back(wallet, top_up, top_up.reversed - target)
+    TopUp.objects.filter(pk=top_up.pk).update(reversed=target)
+
+
+def _add_shortfall(wallet: Wallet, top_up: TopUp, credits: int) -> None:
+    """Owe credits of a reversed payment; `cover_shortfall` takes what is available."""
+    TopUp.objects.filter(pk=top_up.pk).update(
+        reversed=F("reversed") + credits, shortfall=F("shortfall") + credits
+    )
+    Wallet.objects.filter(pk=wallet.pk).update(shortfall=F("shortfall") + credits)
+    wallet.shortfall += credits
+
+
+def _give_back(wallet: Wallet, top_up: TopUp, credits: int) -> None:
+    """Undo a reversal: first what is still owed, then what was taken."""
+    forgiven = min(credits, top_up.shortfall)
+    _reduce_shortfall(wallet, top_up, forgiven)
+    if credits > forgiven:
+        _apply(
+            wallet=wallet,
+            kind=LedgerEntry.Kind.REVERSAL,
+            amount=credits - forgiven,
+            reference=("top_up", str(top_up.pk)),
+            reason="Reversal undone by the payment provider",
+        )
+
+
+def _reduce_shortfall(wallet: Wallet, top_up: TopUp, credits: int) -> None:
+    TopUp.objects.filter(pk=top_up.pk).update(shortfall=F("shortfall") - credits)
+    Wallet.objects.filter(pk=wallet.pk).update(shortfall=F("shortfall") - credits)
+    wallet.shortfall -= credits
+
+
+def cover_shortfall(*, wallet: Wallet) -> None:
+    """Take what a locked wallet owes of reversed payments, as far as it is available."""
+    if not wallet.is_frozen:
+        return
+    for top_up in TopUp.objects.filter(wallet=wallet, shortfall__gt=0).order_by("pk"):
+        credits = min(wallet.available, top_up.shortfall)
+        if credits == 0:
+            return
+        _reduce_shortfall(wallet, top_up, credits)
+        _apply(
+            wallet=wallet,
+            kind=LedgerEntry.Kind.REVERSAL,
+            amount=-credits,
+            reference=("top_up", str(top_up.pk)),
+            reason="Payment reversed by the provider",
+        )
+
+
+def grant(
+    *, wallet_id: int, amount: int, reason: str, actor_id: int, adjustment_id: UUID
+) -> LedgerEntry:
+    """Give credits for nothing. amount: 1 or more. The id makes it happen once."""
+    if not 1 <= amount <= MAX_AMOUNT:
+        raise InvalidAmount(f"A grant is 1 to {MAX_AMOUNT} credits.")
+    return _adjust(LedgerEntry.Kind.GRANT, wallet_id, amount, reason, actor_id, adjustment_id)
+
+
+def correct(
+    *, wallet_id: int, amount: int, reason: str, actor_id: int, adjustment_id: UUID
+) -> LedgerEntry:
+    """Put a balance right, up or down. Raise BalanceTooLow when less is available."""
+    if amount == 0 or abs(amount) > MAX_AMOUNT:
+        raise InvalidAmount(f"A correction is -{MAX_AMOUNT} to {MAX_AMOUNT} credits, and not 0.")
+    return _adjust(LedgerEntry.Kind.CORRECTION, wallet_id, amount, reason, actor_id, adjustment_id)
+
+
+def _adjust(
+    kind: str, wallet_id: int, amount: int, reason: str, actor_id: int, adjustment_id: UUID
+) -> LedgerEntry:
+    reason = check_reason(reason)
+    reference = ("adjustment", str(adjustment_id))
+    with transaction.atomic():
+        wallet = lock_wallet(wallet_id=wallet_id)
+        if LedgerEntry.objects.filter(reference_type=reference[0], reference_id=reference[1]):
+            raise AlreadyApplied("This adjustment is in the ledger already.")
+        if wallet.available + amount < 0:
+            raise BalanceTooLow(
+                f"{wallet.available} credits are available, so {-amount} cannot be taken.",
+                available=wallet.available,
+            )
+        entry = _apply(
+            wallet=wallet,
+            kind=kind,
+            amount=amount,
+            reference=reference,
+            reason=reason,
+            actor_id=actor_id,
+        )
+        cover_shortfall(wallet=wallet)
+    return entry
+
+
+def refund(*, hold_id: int, amount: int, reason: str, actor_id: int) -> LedgerEntry:
+    """Give back up to what a hold captured, once. Raise AlreadyApplied or RefundTooLarge."""
+    reason = check_reason(reason)
+    if amount < 1:
+        raise InvalidAmount("A refund is at least 1 credit.")
+    with transaction.atomic():
+        wallet = lock_wallet(
+            wallet_id=Hold.objects.values_list("wallet_id", flat=True).get(pk=hold_id)
+        )
+        hold = Hold.objects.get(pk=hold_id)
+        if hold.refunded:
+            raise AlreadyApplied(f"{hold.refunded} credits were refunded already.")
+        if amount > hold.captured:
+            raise RefundTooLarge(
+                f"{hold.captured} credits were charged; at most that can be given back.",
+                captured=hold.captured,
+            )
+        Hold.objects.filter(pk=hold_id).update(refunded=amount)
+        entry = _apply(
+            wallet=wallet,
+            kind=LedgerEntry.Kind.REFUND,
+            amount=amount,
+            reference=(hold.reference_type, hold.reference_id),
+            reason=reason,
+            actor_id=actor_id,
+        )
+        cover_shortfall(wallet=wallet)
+    return entry
+
+
+def check_reason(reason: str) -> str:
+    """Give the reason without blanks around it; raise ReasonMissing when nothing is left."""
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing("Say why: the reason stands beside the entry for good.")
+    return reason[:200]
+
+
+def set_spending_cap(*, wallet_id: int, cap: int | None) -> None:
+    """Limit what a calendar month (UTC) may charge; None lifts the limit."""
+    if cap is not None and not 0 <= cap <= MAX_AMOUNT:
+        raise InvalidAmount(f"A cap is 0 to {MAX_AMOUNT} credits.")
+    Wallet.objects.filter(pk=wallet_id).update(spending_cap=cap)
 
 
 def _wallet_id_of(top_up_id: UUID) -> int:
     return TopUp.objects.values_list("wallet_id", flat=True).get(pk=top_up_id)
 
 
-def _resolve_top_up(top_up_id: UUID, status: str, note: str, actor_id: int | None) -> TopUp:
-    """Move a top-up out of `pending` by compare-and-set, so that it happens once."""
-    pending = TopUp.objects.filter(pk=top_up_id, status=TopUp.Status.PENDING)
-    changed = pending.update(status=status, note=note, resolved_by_id=actor_id, resolved_at=Now())
+def _resolve_top_up(
+    top_up_id: UUID,
+    status: str,
+    note: str,
+    actor_id: int | None,
+    *,
+    payment_id: str | None = None,
+) -> TopUp:
+    """Move a top-up to its end by compare-and-set, so that it happens once."""
+    open_states = [TopUp.Status.PENDING]
+    if payment_id:
+        open_states += [TopUp.Status.EXPIRED, TopUp.Status.FAILED]
+    changed = TopUp.objects.filter(pk=top_up_id, status__in=open_states).update(
+        status=status,
+        note=note,
+        resolved_by_id=actor_id,
+        resolved_at=Now(),
+        payment_id=payment_id,
+    )
     top_up = TopUp.objects.get(pk=top_up_id)
     if not changed:
         raise TopUpAlreadyResolved(f"This top-up is {top_up.get_status_display()} already.")
@@ -209,6 +430,8 @@ def _apply(
     actor_id: int | None = None,
 ) -> LedgerEntry:
     """Move a locked wallet's balance by a signed amount and write the entry beside it."""
+    if wallet.balance + amount > MAX_AMOUNT:
+        raise BalanceTooHigh(f"A wallet holds at most {MAX_AMOUNT} credits.")
     wallet.balance += amount
     Wallet.objects.filter(pk=wallet.pk).update(balance=F("balance") + amount)
     reference_type, reference_id = reference

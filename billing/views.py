@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from billing.forms import TopUpForm
 from billing.models import TopUp
-from billing.services import start_top_up, wallet_of
+from billing.services import wallet_of
+from billing.top_ups import start_top_up
 from mlservice.lib.errors import DomainError
+from mlservice.lib.idempotency import form_key
 
 ENTRIES_PER_PAGE = 25
 TOP_UPS_SHOWN = 10
@@ -48,7 +50,11 @@ def top_up(request: HttpRequest) -> HttpResponse:
 def begun(request: HttpRequest, form: TopUpForm) -> TopUp | None:
     """Begin the top-up that the form asks for; a refusal is said at the form."""
     try:
-        return start_top_up(wallet=wallet_of(request.user.pk), **form.cleaned_data)
+        return start_top_up(
+            wallet=wallet_of(request.user.pk),
+            key=form_key(request.POST.get("nonce", ""), form.cleaned_data),
+            **form.cleaned_data,
+        )
     except DomainError as refusal:
         form.add_error(None, refusal.detail)
         return None

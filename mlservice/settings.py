@@ -268,6 +268,9 @@ if "demo" in TOP_UP_PROVIDERS and not DEMO_MODE:
     raise ImproperlyConfigured("The demo top-up provider needs DEMO_MODE=true.")
 TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
 TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
+TOP_UP_EXPIRES_HOURS = env.int("TOP_UP_EXPIRES_HOURS", default=24 * 14)
+# A larger grant, correction or refund waits for a second operator.
+ADJUSTMENT_ALONE_CREDITS = env.int("ADJUSTMENT_ALONE_CREDITS", default=10_000)
 
 # --- Models --------------------------------------------------------------------------
 
@@ -332,6 +335,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.flush_expired_tokens",
         "schedule": crontab(hour=2, minute=30),
     },
+    "expire-top-ups": {"task": "billing.expire_top_ups", "schedule": crontab(minute=15)},
     "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": crontab(hour=3, minute=0)},
 }
 

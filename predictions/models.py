@@ -123,6 +123,9 @@ class Prediction(models.Model):
             ),
         ]
 
+    # Set when a repeated request with the same key found this one.
+    is_replayed = False
+
     def __str__(self) -> str:
         return f"{self.pk} ({self.status})"
 

@@ -15,6 +15,7 @@ from billing.models import Wallet
 from ml_models.models import ModelVersion
 from ml_models.selectors import check_rows, find_version
 from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
 from mlservice.lib.ids import new_id
 from mlservice.lib.wakeup import Wakeup
 from predictions import selectors
@@ -112,17 +113,23 @@ def submit_prediction(
     metadata: dict[str, str] | None = None,
     request_id: str = "",
     prediction_id: UUID | None = None,
+    key: IdempotencyKey = NO_KEY,
 ) -> Prediction:
     """Accept a prediction: in one transaction reserve its price and store it.
 
-    Raise InsufficientCredits, AccountDisabled or QueueFull; nothing is stored then.
+    A key that was used before gives the prediction it made, with `is_replayed` set. Raise
+    InsufficientCredits, WalletFrozen, SpendingCapReached, AccountDisabled, QueueFull or
+    IdempotencyMismatch; nothing is stored then.
     """
     if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
         raise QueueFull("Too many predictions wait already. Nothing was charged; try again.")
     prediction_id = prediction_id or new_id()
     wallet_id = billing.wallet_of(user_id).pk
-    with transaction.atomic():
+    with patience(key), transaction.atomic():
         wallet = lock_payer(wallet_id)
+        # Its twin may have committed while this one waited for the wallet.
+        if found := replayed_prediction(user_id=user_id, key=key):
+            return found
         hold = billing.place_hold(
             wallet=wallet, amount=submission.amount, reference=("prediction", str(prediction_id))
         )
@@ -138,10 +145,17 @@ def submit_prediction(
             price=submission.version.price,
             metadata=metadata or {},
             request_id=request_id,
+            idempotency_key=key.value,
+            fingerprint=key.fingerprint,
         )
     # A NOTIFY inside the transaction would serialise every commit.
     submitted.send()
     return prediction
+
+
+def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Prediction | None:
+    """Find what the user's earlier request with this key made, as it is now."""
+    return replayed(Prediction.objects.for_user(user_id).with_version(), key)
 
 
 def lock_payer(wallet_id: int) -> Wallet:

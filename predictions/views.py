@@ -18,6 +18,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 from ml_models.models import ModelVersion
 from ml_models.selectors import find_version, listed_models
 from mlservice.lib.errors import DomainError
+from mlservice.lib.idempotency import form_key
 from predictions import selectors, tables, wording
 from predictions.errors import AlreadyFinished
 from predictions.forms import HistoryForm, OneRowForm, TableForm, VersionForm
@@ -95,6 +96,9 @@ def submit(request: HttpRequest, version: ModelVersion, form: OneRowForm | Table
         submission=submission,
         source=Prediction.Source.WEB,
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        key=form_key(
+            request.POST.get("nonce", ""), [version.model.slug, version.number, submission.input]
+        ),
     )
 
 

@@ -104,6 +104,8 @@ def submit_and_wait(*, seconds: float, **submission: Any) -> Prediction:
     prediction_id = new_id()
     with waiters.register(prediction_id) as event:
         prediction = submit_prediction(prediction_id=prediction_id, **submission)
+        if prediction.is_replayed:
+            return prediction
         if event is None or not event.wait(seconds):
             return prediction
     try:

@@ -11,7 +11,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from accounts.services import register_user
-from billing.services import start_top_up, wallet_of
+from billing.services import wallet_of
+from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from ml_models.releases import read_release
 from ml_models.selectors import forget_found_versions

@@ -16,7 +16,10 @@ from billing.api.serializers import (
     WalletSerializer,
 )
 from billing.models import LedgerEntry, TopUp, Wallet
-from billing.services import start_top_up, wallet_of
+from billing.services import wallet_of
+from billing.top_ups import start_top_up
+from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
+from mlservice.lib.openapi import IDEMPOTENCY_KEY
 
 TOP_UP = {
     "id": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55",
@@ -77,6 +80,7 @@ class TopUpListView(ListAPIView[TopUp]):
     @extend_schema(
         request=TopUpRequestSerializer,
         responses={201: TopUpSerializer},
+        parameters=[IDEMPOTENCY_KEY],
         examples=[
             OpenApiExample("Buy 500 credits", {"amount": 500}, request_only=True),
             OpenApiExample("Paid", TOP_UP, response_only=True),
@@ -86,8 +90,12 @@ class TopUpListView(ListAPIView[TopUp]):
         """Buy credits; without `provider` the service's first one is taken."""
         body = TopUpRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        top_up = start_top_up(wallet=wallet_of(self.request.user.pk), **body.validated_data)
-        return Response(TopUpSerializer(top_up).data, status=status.HTTP_201_CREATED)
+        key = read_key(request.headers.get(HEADER), request.data)
+        wallet = wallet_of(self.request.user.pk)
+        top_up = start_top_up(wallet=wallet, key=key, **body.validated_data)
+        headers = {REPLAYED: "true"} if top_up.is_replayed else None
+        document = TopUpSerializer(top_up).data
+        return Response(document, status=status.HTTP_201_CREATED, headers=headers)
 
 
 @extend_schema_view(get=extend_schema(examples=[OpenApiExample("A top-up", TOP_UP)]))

@@ -84,6 +84,9 @@ class TopUp(models.Model):
             ),
         ]
 
+    # Set when a repeated request with the same key found this one.
+    is_replayed = False
+
     def __str__(self) -> str:
         return f"{self.amount} ({self.status})"
 

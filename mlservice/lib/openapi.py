@@ -3,6 +3,9 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from mlservice.lib.idempotency import HEADER, MAX_LENGTH
 
 PROBLEM = {
     "type": "object",
@@ -34,6 +37,18 @@ ANY_PROBLEM = {
     "description": "A refusal as RFC 9457 problem details",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "Your own name for this request. Sent again with the same body, it answers with what "
+        "the first one made, as it is now, and `Idempotent-Replayed: true`; with another body "
+        "it is refused. A refusal stores nothing."
+    ),
+)
 
 
 class Schema(AutoSchema):

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
+from mlservice.lib.openapi import IDEMPOTENCY_KEY
 from predictions.api import examples
 from predictions.api.filters import PredictionFilter
 from predictions.api.prefer import preferred_wait_seconds
@@ -25,7 +27,7 @@ from predictions.api.serializers import (
     PredictionSummarySerializer,
 )
 from predictions.models import Prediction
-from predictions.services import cancel_prediction, prepare_submission
+from predictions.services import cancel_prediction, prepare_submission, replayed_prediction
 from predictions.waiting import submit_and_wait
 
 POLL_AFTER_SECONDS = 1
@@ -51,7 +53,8 @@ class PredictionListView(ListAPIView[Prediction]):
                 str,
                 OpenApiParameter.HEADER,
                 description="`wait=N` waits up to N seconds (1 to 60) for the prediction.",
-            )
+            ),
+            IDEMPOTENCY_KEY,
         ],
         examples=[examples.REQUEST, examples.FINISHED],
     )
@@ -59,6 +62,9 @@ class PredictionListView(ListAPIView[Prediction]):
         """Accept rows for prediction: 202, or 201 when it finished while you waited."""
         body = PredictionRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        key = read_key(request.headers.get(HEADER), request.data)
+        if earlier := replayed_prediction(user_id=request.user.pk, key=key):
+            return accepted(request, earlier, waited_seconds=0)
         metadata = body.validated_data.pop("metadata", {})
         seconds = preferred_wait_seconds(request.headers.get("Prefer", ""))
         prediction = submit_and_wait(
@@ -67,6 +73,7 @@ class PredictionListView(ListAPIView[Prediction]):
             user_id=request.user.pk,
             source=Prediction.Source.API,
             metadata=metadata,
+            key=key,
             request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
         )
         return accepted(request, prediction, waited_seconds=seconds)
@@ -77,7 +84,9 @@ def accepted(request: Request, prediction: Prediction, *, waited_seconds: int) -
     document = PredictionSerializer(prediction, context={"request": request}).data
     response = Response(document, status=201 if prediction.is_finished else 202)
     response["Location"] = document["urls"]["get"]
-    if waited_seconds:
+    if prediction.is_replayed:
+        response[REPLAYED] = "true"
+    elif waited_seconds:
         response["Preference-Applied"] = f"wait={waited_seconds}"
     if not prediction.is_finished:
         response["Retry-After"] = str(POLL_AFTER_SECONDS)

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from billing.models import LedgerEntry, TopUp
-from billing.services import place_hold, start_top_up, wallet_of
+from billing.services import place_hold, wallet_of
+from billing.top_ups import start_top_up
 from tests.conftest import make_user
 
 Page = Callable[[User], Client]

@@ -5,7 +5,8 @@ import pytest
 from accounts.models import User
 from billing.errors import InvalidAmount, ProviderUnknown, TopUpAlreadyResolved
 from billing.models import LedgerEntry, TopUp, Wallet
-from billing.services import open_wallet, pay_top_up, reject_top_up, start_top_up, wallet_of
+from billing.services import open_wallet, pay_top_up, reject_top_up, wallet_of
+from billing.top_ups import start_top_up
 from tests.conftest import make_user
 
 

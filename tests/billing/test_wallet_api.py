@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from billing.models import TopUp
-from billing.services import start_top_up, wallet_of
+from billing.services import wallet_of
+from billing.top_ups import start_top_up
 
 LISTS = ["/api/v1/wallet/entries", "/api/v1/wallet/top-ups"]
 

@@ -2,7 +2,8 @@
 
 from billing.errors import TopUpAlreadyResolved
 from billing.models import LedgerEntry, TopUp
-from billing.services import pay_top_up, reject_top_up, start_top_up, wallet_of
+from billing.services import pay_top_up, reject_top_up, wallet_of
+from billing.top_ups import start_top_up
 from tests.conftest import make_user
 from tests.races.threads import at_once
 

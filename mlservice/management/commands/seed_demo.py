@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User
 from accounts.services import register_user
 from billing.models import TopUp
-from billing.services import start_top_up, wallet_of
+from billing.services import wallet_of
+from billing.top_ups import start_top_up
 from ml_models.models import MLModel
 from ml_models.selectors import listed_models
 from predictions.models import Prediction
