@@ -1,12 +1,19 @@
 """Money at the operators' desk: only looked at, but for top-ups that wait for a decision."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import Hold, LedgerEntry, TopUp, Wallet
+from billing.adjusting import adjustment_page
+from billing.adjustments import approve_adjustment, reject_adjustment
+from billing.models import Hold, LedgerEntry, PaymentReversal, PendingAdjustment, TopUp, Wallet
 from billing.services import pay_top_up, reject_top_up
 from mlservice.lib.admin import ReadOnlyAdmin
 
@@ -41,10 +48,23 @@ class TopUpAdmin(ReadOnlyAdmin):
 
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyAdmin):
-    list_display = ("user", "balance", "held", "available")
+    list_display = ("user", "balance", "held", "available", "shortfall", "adjust")
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email")
-    fields = list_display
+    fields = ("user", "balance", "held", "available", "shortfall", "spending_cap")
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.adjustment)
+        return [path("<int:pk>/adjust", page, name="billing_wallet_adjust"), *super().get_urls()]
+
+    def adjustment(self, request: HttpRequest, pk: int) -> HttpResponse:
+        wallet = get_object_or_404(Wallet.objects.select_related("user"), pk=pk)
+        return adjustment_page(request, self.admin_site, wallet=wallet)
+
+    @admin.display(description=gettext_lazy("adjust"))
+    def adjust(self, wallet: Wallet) -> str:
+        url = reverse("admin:billing_wallet_adjust", args=[wallet.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Grant or correct"))
 
     @admin.display(description=gettext_lazy("available"))
     def available(self, wallet: Wallet) -> int:
@@ -71,10 +91,68 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
-    list_display = ("id", "created_at", "wallet", "amount", "captured", "status", "resolved_at")
+    list_display = (
+        *("id", "created_at", "wallet", "amount", "captured", "refunded", "status"),
+        *("resolved_at", "give_back"),
+    )
     list_filter = ("status",)
     list_select_related = ("wallet__user",)
     search_fields = ("=wallet__user__username", "=reference_id")
+    ordering = ("-id",)
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.refund)
+        return [path("<int:pk>/refund", page, name="billing_hold_refund"), *super().get_urls()]
+
+    def refund(self, request: HttpRequest, pk: int) -> HttpResponse:
+        hold = get_object_or_404(Hold.objects.select_related("wallet__user"), pk=pk)
+        return adjustment_page(request, self.admin_site, wallet=hold.wallet, hold=hold)
+
+    @admin.display(description=gettext_lazy("refund"))
+    def give_back(self, hold: Hold) -> str:
+        if not hold.captured or hold.refunded:
+            return ""
+        url = reverse("admin:billing_hold_refund", args=[hold.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Refund"))
+
+
+@admin.register(PendingAdjustment)
+class PendingAdjustmentAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("created_at", "kind", "wallet", "amount", "reason"),
+        *("requested_by", "status", "decided_by"),
+    )
+    list_filter = ("status", "kind")
+    list_select_related = ("wallet__user", "requested_by", "decided_by")
+    ordering = ("-id",)
+    actions = ("approve", "reject")
+
+    @admin.action(description=gettext_lazy("Approve: carry it out"), permissions=["operate"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[PendingAdjustment]) -> None:
+        operator_id = _operator_id(request)
+        self.each(
+            request,
+            queryset,
+            lambda row: approve_adjustment(adjustment_id=row.pk, actor_id=operator_id),
+            _("approved"),
+        )
+
+    @admin.action(description=gettext_lazy("Reject: move nothing"), permissions=["operate"])
+    def reject(self, request: HttpRequest, queryset: QuerySet[PendingAdjustment]) -> None:
+        operator_id = _operator_id(request)
+        self.each(
+            request,
+            queryset,
+            lambda row: reject_adjustment(adjustment_id=row.pk, actor_id=operator_id),
+            _("rejected"),
+        )
+
+
+@admin.register(PaymentReversal)
+class PaymentReversalAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "provider", "payment_id", "external_id", "cents", "is_active")
+    list_filter = ("provider", "is_active")
+    search_fields = ("=payment_id", "=external_id")
     ordering = ("-id",)
 
 
