@@ -1,0 +1,63 @@
+"""A month's cap: what is charged and what is held count, refusals change nothing."""
+
+import pytest
+
+from accounts.models import User
+from billing.errors import InvalidAmount, SpendingCapReached
+from billing.models import Hold
+from billing.selectors import spendable
+from billing.services import (
+    Resolution,
+    place_hold,
+    resolve_holds,
+    set_spending_cap,
+    wallet_of,
+)
+
+
+def held(user: User, amount: int, name: str) -> Hold:
+    return place_hold(wallet=wallet_of(user.pk), amount=amount, reference=("prediction", name))
+
+
+def test_holds_and_charges_count_towards_the_cap(alice: User) -> None:
+    set_spending_cap(wallet_id=wallet_of(alice.pk).pk, cap=100)
+    first = held(alice, 60, "a")
+    resolve_holds([Resolution(first.pk, 50)])
+    held(alice, 40, "b")
+
+    with pytest.raises(SpendingCapReached) as refusal:
+        held(alice, 11, "c")
+
+    assert refusal.value.extra == {"required": 11, "cap": 100}
+    assert spendable(wallet_of(alice.pk)) == 10
+    held(alice, 10, "d")
+    assert wallet_of(alice.pk).held == 50
+
+
+def test_a_released_hold_does_not_count(alice: User) -> None:
+    set_spending_cap(wallet_id=wallet_of(alice.pk).pk, cap=100)
+    resolve_holds([Resolution(held(alice, 100, "a").pk, 0)])
+
+    held(alice, 100, "b")
+
+    assert wallet_of(alice.pk).held == 100
+
+
+def test_a_cap_of_zero_stops_spending_and_none_lifts_it(alice: User) -> None:
+    wallet_id = wallet_of(alice.pk).pk
+    set_spending_cap(wallet_id=wallet_id, cap=0)
+    with pytest.raises(SpendingCapReached):
+        held(alice, 1, "a")
+
+    set_spending_cap(wallet_id=wallet_id, cap=None)
+
+    held(alice, 1, "a")
+    assert wallet_of(alice.pk).held == 1
+
+
+@pytest.mark.parametrize("cap", [-1, 2**53])
+def test_a_cap_that_means_nothing_is_refused(alice: User, cap: int) -> None:
+    with pytest.raises(InvalidAmount):
+        set_spending_cap(wallet_id=wallet_of(alice.pk).pk, cap=cap)
+
+    assert wallet_of(alice.pk).spending_cap is None
