@@ -29,6 +29,18 @@ def limits() -> str:
     return gettext("From %(low)s to %(high)s in one top-up.") % {"low": low, "high": high}
 
 
+class CapForm(forms.Form):
+    """What a client allows the wallet to spend in a month; empty means no limit."""
+
+    spending_cap = forms.IntegerField(
+        label=_("Spend at most, credits a month"),
+        min_value=0,
+        max_value=MAX_AMOUNT,
+        required=False,
+        help_text=_("Months are counted in UTC. Empty: no limit."),
+    )
+
+
 class TopUpForm(forms.Form):
     amount = forms.IntegerField(
         label=_("Credits"),

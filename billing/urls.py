@@ -7,4 +7,5 @@ from billing import views
 urlpatterns = [
     path("wallet", views.wallet, name="wallet"),
     path("wallet/top-up", views.top_up, name="top_up"),
+    path("wallet/cap", views.cap, name="spending_cap"),
 ]

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from billing.forms import TopUpForm
+from billing.forms import CapForm, TopUpForm
 from billing.models import TopUp
-from billing.services import wallet_of
+from billing.services import set_spending_cap, wallet_of
 from billing.top_ups import start_top_up
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
@@ -45,6 +45,18 @@ def top_up(request: HttpRequest) -> HttpResponse:
     else:
         messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
     return redirect("wallet")
+
+
+@login_required
+def cap(request: HttpRequest) -> HttpResponse:
+    """Let the client limit what a month may cost."""
+    purse = wallet_of(request.user.pk)
+    form = CapForm(request.POST or None, initial={"spending_cap": purse.spending_cap})
+    if form.is_valid():
+        set_spending_cap(wallet_id=purse.pk, cap=form.cleaned_data["spending_cap"])
+        messages.success(request, _("The cap is set."))
+        return redirect("wallet")
+    return render(request, "billing/cap.html", {"form": form})
 
 
 def begun(request: HttpRequest, form: TopUpForm) -> TopUp | None:

@@ -12,7 +12,7 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
 
     class Meta:
         model = Wallet
-        fields = ["balance", "held", "available"]
+        fields = ["balance", "held", "available", "shortfall", "spending_cap"]
 
 
 class ReferenceSerializer(serializers.Serializer[Any]):

@@ -21,6 +21,7 @@ from billing.top_ups import start_top_up
 from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
 
+WALLET = {"balance": 493, "held": 5, "available": 488, "shortfall": 0, "spending_cap": None}
 TOP_UP = {
     "id": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55",
     "amount": 500,
@@ -40,11 +41,7 @@ ENTRY = {
 }
 
 
-@extend_schema_view(
-    get=extend_schema(
-        examples=[OpenApiExample("Wallet", {"balance": 493, "held": 5, "available": 488})]
-    )
-)
+@extend_schema_view(get=extend_schema(examples=[OpenApiExample("Wallet", WALLET)]))
 class WalletView(RetrieveAPIView[Wallet]):
     """Credits in the wallet, how many of them are held, and what is left to spend."""
 

@@ -1,7 +1,7 @@
 """The database itself keeps the ledger as it was written."""
 
 import pytest
-from django.db import InternalError, ProgrammingError, connection
+from django.db import IntegrityError, InternalError, ProgrammingError, connection
 from django.db.models import ProtectedError
 
 from accounts.models import User
@@ -44,6 +44,20 @@ def test_the_applications_own_role_may_not(alice: User, statement: str) -> None:
 
         with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
             cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["balance = -1", "held = -1", "balance = held - 1", "held = balance + 1", "shortfall = -1"],
+)
+def test_the_applications_own_role_may_not_break_a_balance(alice: User, change: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {ROLE}")
+        grant(ROLE, using="default")
+        cursor.execute(f"SET LOCAL ROLE {ROLE}")
+
+        with pytest.raises(IntegrityError, match="wallet_"):
+            cursor.execute(f"UPDATE billing_wallet SET {change}")
 
 
 def test_the_applications_own_role_may_add_to_the_ledger(alice: User) -> None:

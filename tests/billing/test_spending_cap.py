@@ -1,6 +1,9 @@
 """A month's cap: what is charged and what is held count, refusals change nothing."""
 
+from collections.abc import Callable
+
 import pytest
+from django.test import Client
 
 from accounts.models import User
 from billing.errors import InvalidAmount, SpendingCapReached
@@ -61,3 +64,26 @@ def test_a_cap_that_means_nothing_is_refused(alice: User, cap: int) -> None:
         set_spending_cap(wallet_id=wallet_of(alice.pk).pk, cap=cap)
 
     assert wallet_of(alice.pk).spending_cap is None
+
+
+def test_a_client_sets_and_lifts_the_cap_on_its_page(
+    alice: User, page: Callable[[User], Client]
+) -> None:
+    form = {"cap_form": "1", "spending_cap": "70"}
+
+    assert page(alice).post("/wallet/cap", form).status_code == 302
+    assert wallet_of(alice.pk).spending_cap == 70
+    assert "70" in page(alice).get("/wallet").content.decode()
+
+    page(alice).post("/wallet/cap", {**form, "spending_cap": ""})
+    assert wallet_of(alice.pk).spending_cap is None
+
+
+def test_the_page_refuses_a_negative_cap_and_a_stranger(
+    alice: User, page: Callable[[User], Client], client: Client
+) -> None:
+    answer = page(alice).post("/wallet/cap", {"cap_form": "1", "spending_cap": "-1"})
+
+    assert answer.status_code == 200
+    assert wallet_of(alice.pk).spending_cap is None
+    assert client.post("/wallet/cap", {"spending_cap": "5"}).status_code == 302

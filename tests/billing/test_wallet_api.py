@@ -18,7 +18,10 @@ def test_a_wallet_shows_balance_held_and_available(api: Any, alice: User) -> Non
     answer = api(alice).get("/api/v1/wallet")
 
     assert answer.status_code == 200
-    assert answer.json() == {"balance": 1_000, "held": 0, "available": 1_000}
+    assert answer.json() == {
+        **{"balance": 1_000, "held": 0, "available": 1_000},
+        **{"shortfall": 0, "spending_cap": None},
+    }
 
 
 @pytest.mark.parametrize("path", ["/api/v1/wallet", *LISTS])
