@@ -7,13 +7,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.adjusting import adjustment_page
 from billing.adjustments import approve_adjustment, reject_adjustment
-from billing.models import Hold, LedgerEntry, PaymentReversal, PendingAdjustment, TopUp, Wallet
+from billing.models import (
+    AuditRun,
+    Hold,
+    LedgerEntry,
+    PaymentReversal,
+    PendingAdjustment,
+    TopUp,
+    Wallet,
+)
 from billing.services import pay_top_up, reject_top_up
 from mlservice.lib.admin import ReadOnlyAdmin
 
@@ -146,6 +154,23 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
             lambda row: reject_adjustment(adjustment_id=row.pk, actor_id=operator_id),
             _("rejected"),
         )
+
+
+@admin.register(AuditRun)
+class AuditRunAdmin(ReadOnlyAdmin):
+    list_display = ("finished_at", "drift", "seconds")
+    ordering = ("-id",)
+    fields = ("finished_at", "drift", "seconds", "rules")
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("rows that break a rule"))
+    def drift(self, run: AuditRun) -> int:
+        return run.drift
+
+    @admin.display(description=gettext_lazy("rows that break each rule"))
+    def rules(self, run: AuditRun) -> str:
+        lines = ((count, name.replace("_", " ")) for name, count in run.counts.items())
+        return format_html_join("", "<div>{} · {}</div>", lines)
 
 
 @admin.register(PaymentReversal)

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from mlservice.audit import run_checks
+from mlservice.audit import audit
 
 logger = structlog.get_logger(__name__)
 
@@ -16,8 +16,9 @@ AUDIT_SECONDS = 900
 )
 def audit_ledger() -> None:
     """Check the books; a difference stands in the log as an error, rule by rule."""
-    broken = {name: count for name, count in run_checks().items() if count}
+    run = audit()
+    broken = {name: count for name, count in run.counts.items() if count}
     if broken:
-        logger.error("ledger_differs", **broken)
+        logger.error("ledger_differs", ledger_drift=run.drift, **broken)
     else:
-        logger.info("ledger_clean")
+        logger.info("ledger_clean", ledger_drift=0, seconds=run.seconds)

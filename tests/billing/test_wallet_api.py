@@ -19,8 +19,11 @@ def test_a_wallet_shows_balance_held_and_available(api: Any, alice: User) -> Non
 
     assert answer.status_code == 200
     assert answer.json() == {
-        **{"balance": 1_000, "held": 0, "available": 1_000},
-        **{"shortfall": 0, "spending_cap": None},
+        "balance": 1_000,
+        "held": 0,
+        "available": 1_000,
+        "shortfall": 0,
+        "spending_cap": None,
     }
 
 

@@ -1,5 +1,6 @@
 """Fifty requests with one key make one prediction, one hold and one answer."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -118,20 +119,16 @@ def test_a_payment_and_its_reversal_at_once_see_each_other() -> None:
     alice = make_user("alice")
     for number in range(20):
         top_up, payment = card_top_up(alice), f"pay_{number}"
-        results(
-            at_once(
-                [
-                    partial(pay_top_up, top_up_id=top_up.pk, payment_id=payment),
-                    partial(
-                        record_reversal,
-                        provider="manual",
-                        payment_id=payment,
-                        external_id=f"re_{number}",
-                        cents=10,
-                        is_active=True,
-                    ),
-                ]
-            )
+        pay = partial(pay_top_up, top_up_id=top_up.pk, payment_id=payment)
+        take = partial(
+            record_reversal,
+            provider="manual",
+            payment_id=payment,
+            external_id=f"re_{number}",
+            cents=10,
+            is_active=True,
         )
+        both: list[Callable[[], object]] = [pay, take]
+        results(at_once(both))
 
     assert wallet_of(alice.pk).balance == 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mlservice.audit import run_checks
+from mlservice.audit import audit
 
 
 class Command(BaseCommand):
@@ -13,10 +13,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print each rule with the number of rows that break it."""
-        counts = run_checks()
-        for name, count in counts.items():
+        run = audit()
+        for name, count in run.counts.items():
             self.stdout.write(f"{count:>6}  {name.replace('_', ' ')}")
-        if any(counts.values()):
+        if run.drift:
             self.stderr.write("The ledger does not agree with the rows above.")
             sys.exit(1)
         self.stdout.write("The ledger is clean.")
