@@ -1,5 +1,6 @@
 """The pages of predictions: history, a new one, one as it runs, its results as CSV."""
 
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,8 @@ from predictions import selectors, tables, wording
 from predictions.errors import AlreadyFinished
 from predictions.forms import HistoryForm, OneRowForm, TableForm, VersionForm
 from predictions.models import Prediction
-from predictions.services import cancel_prediction, prepare_submission
+from predictions.quotes import quote_rows
+from predictions.services import as_rows, cancel_prediction, prepare_submission
 from predictions.waiting import submit_and_wait
 
 PAGE_SIZE = 25
@@ -68,6 +70,20 @@ def prediction_new(request: HttpRequest) -> HttpResponse:
         "example_table": tables.example_table(version),
     }
     return render(request, "predictions/new.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def prediction_quote(request: HttpRequest) -> HttpResponse:
+    """Say beside the form what its rows would cost; what is wrong with them is said on sending."""
+    version = asked_version(request.POST)
+    form = rows_form(request, version, is_table=request.POST.get("as") == "table")
+    quoted = None
+    if form.is_valid():
+        with suppress(DomainError):
+            rows = as_rows(form.input())
+            quoted = quote_rows(user_id=request.user.pk, version=version, rows=rows)
+    return render(request, "predictions/_quote.html", {"quote": quoted})
 
 
 def asked_version(asked: QueryDict) -> ModelVersion:
