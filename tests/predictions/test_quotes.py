@@ -102,8 +102,7 @@ def test_the_form_shows_what_it_would_cost(
 
     assert "This will cost 5 credits." in good.content.decode()
     assert "Left afterwards: 995." in good.content.decode()
-    assert bad.status_code == 200
-    assert "credits" not in bad.content.decode()
+    assert "Valid rows: 0 of 1." in " ".join(bad.content.decode().split())
 
 
 def test_the_form_asks_for_its_quote(
