@@ -7,12 +7,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from billing.forms import CapForm, TopUpForm
-from billing.models import TopUp
+from billing.models import LedgerEntry, TopUp
 from billing.services import set_spending_cap, wallet_of
+from billing.statements import csv_response, month_after, month_before, month_of, statement
 from billing.top_ups import start_top_up
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
@@ -45,6 +47,23 @@ def top_up(request: HttpRequest) -> HttpResponse:
     else:
         messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
     return redirect("wallet")
+
+
+@login_required
+def wallet_statement(request: HttpRequest, month: str) -> HttpResponseBase:
+    """Show a month of the wallet, to read and to print; `?format=csv` hands out all entries."""
+    shown = statement(wallet=wallet_of(request.user.pk), month=month_of(month))
+    if request.GET.get("format") == "csv":
+        return csv_response(shown)
+    entries = Paginator(shown.entries.order_by("-id"), ENTRIES_PER_PAGE)
+    context = {
+        "statement": shown,
+        "totals": [(LedgerEntry.Kind(kind).label, sum_) for kind, sum_ in shown.totals.items()],
+        "page": entries.get_page(request.GET.get("page")),
+        "earlier": month_before(shown.month),
+        "later": month_after(shown.month),
+    }
+    return render(request, "billing/statement.html", context)
 
 
 @login_required

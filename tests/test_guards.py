@@ -29,7 +29,12 @@ PUBLIC = {
     "api_model",
     "api_model_version",
 }
-SAMPLES = {"pk": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55", "slug": "linear-regression", "number": "1"}
+SAMPLES = {
+    "pk": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55",
+    "slug": "linear-regression",
+    "number": "1",
+    "month": "2026-11",
+}
 
 
 def named_paths(resolver: Any = None, prefix: str = "/") -> dict[str, str]:

@@ -37,3 +37,15 @@ class TopUpSerializer(serializers.ModelSerializer[TopUp]):
     class Meta:
         model = TopUp
         fields = ["id", "amount", "status", "provider", "note", "created_at"]
+
+
+class StatementSerializer(serializers.Serializer[Any]):
+    """A month of the wallet; `entries` come in pages, newest first."""
+
+    month = serializers.CharField()
+    opening = serializers.IntegerField()
+    totals = serializers.DictField(child=serializers.IntegerField())
+    closing = serializers.IntegerField()
+    entries = EntrySerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

@@ -3,23 +3,33 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import status
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from billing.api.serializers import (
     EntrySerializer,
+    StatementSerializer,
     TopUpRequestSerializer,
     TopUpSerializer,
     WalletSerializer,
 )
 from billing.models import LedgerEntry, TopUp, Wallet
 from billing.services import wallet_of
+from billing.statements import csv_response, month_of, statement
 from billing.top_ups import start_top_up
 from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
+from mlservice.lib.pagination import NewestFirst
 
 WALLET = {"balance": 493, "held": 5, "available": 488, "shortfall": 0, "spending_cap": None}
 TOP_UP = {
@@ -38,6 +48,16 @@ ENTRY = {
     "reason": "",
     "reference": {"type": "prediction", "id": "0197b7a3-1111-7c3a-9d7e-2f4b8a1c6e55"},
     "created_at": "2026-11-23T10:01:00Z",
+}
+
+STATEMENT = {
+    "month": "2026-11",
+    "opening": 0,
+    "totals": {"capture": -7, "top_up": 500},
+    "closing": 493,
+    "entries": [ENTRY],
+    "next": None,
+    "previous": None,
 }
 
 
@@ -60,6 +80,33 @@ class EntryListView(ListAPIView[LedgerEntry]):
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         return LedgerEntry.objects.filter(wallet__user=self.request.user.pk)
+
+
+class StatementView(APIView):
+    """A calendar month (UTC): opening, every entry, closing; `?format=csv` gives all at once."""
+
+    @extend_schema(
+        responses={200: StatementSerializer},
+        parameters=[OpenApiParameter("format", str, enum=["json", "csv"])],
+        examples=[OpenApiExample("A month", STATEMENT)],
+    )
+    def get(self, request: Request, month: str) -> HttpResponseBase:
+        shown = statement(wallet=wallet_of(request.user.pk), month=month_of(month))
+        if request.query_params.get("format") == "csv":
+            return csv_response(shown)
+        pages = NewestFirst()
+        entries = pages.paginate_queryset(shown.entries, request, self)
+        return Response(
+            {
+                "month": month,
+                "opening": shown.opening,
+                "totals": shown.totals,
+                "closing": shown.closing,
+                "entries": EntrySerializer(entries, many=True).data,
+                "next": pages.get_next_link(),
+                "previous": pages.get_previous_link(),
+            }
+        )
 
 
 @extend_schema_view(

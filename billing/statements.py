@@ -1,0 +1,106 @@
+"""A wallet's month (UTC): opening, what moved, closing; what is added up always agrees."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db.models import Min, QuerySet, Sum
+from django.http import Http404, StreamingHttpResponse
+
+from billing.models import LedgerEntry, Wallet
+
+HEADER = ("id", "created_at", "kind", "amount", "balance_after", "reason", "reference")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One month of a wallet, in credits: opening + the sum of `totals` = closing."""
+
+    month: datetime
+    opening: int
+    totals: dict[str, int]
+    entries: QuerySet[LedgerEntry]
+
+    @property
+    def closing(self) -> int:
+        return self.opening + sum(self.totals.values())
+
+
+def month_of(text: str) -> datetime:
+    """Read `YYYY-MM` as the month's first moment in UTC. Raise Http404 for no such month."""
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Http404 from error
+
+
+def month_after(month: datetime) -> datetime:
+    """Give the first moment of the next month."""
+    years, months = divmod(month.month, 12)
+    return month.replace(year=min(month.year + years, 9999), month=months + 1)
+
+
+def month_before(month: datetime) -> datetime:
+    """Give the first moment of the month before; the first month of all stays."""
+    back = month.month - 1 or 12
+    return month.replace(year=max(month.year - (back == 12), 1), month=back)
+
+
+def statement(*, wallet: Wallet, month: datetime) -> Statement:
+    """Add up a month. Its entries are cut by id, so neighbouring months meet without a gap.
+
+    A month begins with the lowest id made in it or later: were the database's clock ever set
+    back, an entry might stand in the neighbouring month, but never in two or in none.
+    """
+    entries = wallet.entries.all()
+    start = first_id(wallet, month)
+    if start is None:
+        before, entries = entries, entries.none()
+    else:
+        before, entries = entries.filter(id__lt=start), entries.filter(id__gte=start)
+        end = first_id(wallet, month_after(month))
+        entries = entries if end is None else entries.filter(id__lt=end)
+    sums = entries.values("kind").annotate(total=Sum("amount")).order_by("kind")
+    last = before.order_by("-id").values_list("balance_after", flat=True).first()
+    totals = {row["kind"]: row["total"] for row in sums}
+    return Statement(month, last or 0, totals, entries)
+
+
+def first_id(wallet: Wallet, moment: datetime) -> int | None:
+    """Find the lowest id among the wallet's entries at or after a moment."""
+    later = wallet.entries.filter(created_at__gte=moment)
+    first: int | None = later.aggregate(first=Min("id"))["first"]
+    return first
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(month: Statement) -> Iterator[str]:
+    """Yield the lines of a month's entries, oldest first, safe to open in a spreadsheet."""
+    write = csv.writer(_Echo()).writerow
+    yield write(HEADER)
+    for entry in month.entries.order_by("id").iterator(chunk_size=2_000):
+        made = entry.created_at.astimezone(UTC).isoformat()
+        about = f"{entry.reference_type}:{entry.reference_id}"
+        numbers = (entry.amount, entry.balance_after)
+        yield write([entry.pk, made, entry.kind, *numbers, safe(entry.reason), safe(about)])
+
+
+def csv_response(month: Statement) -> StreamingHttpResponse:
+    """Hand out all entries of a month as a file."""
+    name = f"statement-{month.month:%Y-%m}.csv"
+    return StreamingHttpResponse(
+        as_csv(month),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def safe(cell: str) -> str:
+    """Keep a spreadsheet from reading text as a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
