@@ -12,6 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from billing.adjustments import adjust
 from billing.models import Hold, PendingAdjustment, Wallet
@@ -27,12 +32,16 @@ class AdjustmentForm(forms.Form):
 
     id = forms.UUIDField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=gettext_lazy("Kind"))
-    amount = forms.IntegerField(label=gettext_lazy("Credits"))
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200)
+    amount = forms.IntegerField(label=gettext_lazy("Credits"), widget=UnfoldAdminIntegerFieldWidget)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget
+    )
 
     def __init__(self, *args: Any, kinds: Mapping[Kind, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"] = forms.ChoiceField(label=_("Kind"), choices=list(kinds.items()))
+        self.fields["kind"] = forms.ChoiceField(
+            label=_("Kind"), choices=list(kinds.items()), widget=UnfoldAdminSelectWidget
+        )
 
 
 def adjustment_page(
