@@ -19,6 +19,7 @@ from billing.models import (
     LedgerEntry,
     PaymentReversal,
     PendingAdjustment,
+    ProviderEvent,
     TopUp,
     Wallet,
 )
@@ -178,6 +179,14 @@ class PaymentReversalAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "provider", "payment_id", "external_id", "cents", "is_active")
     list_filter = ("provider", "is_active")
     search_fields = ("=payment_id", "=external_id")
+    ordering = ("-id",)
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "kind", "outcome", "detail", "external_id")
+    list_filter = ("outcome", "kind")
+    search_fields = ("=external_id", "detail")
     ordering = ("-id",)
 
 

@@ -44,6 +44,8 @@ def top_up(request: HttpRequest) -> HttpResponse:
         return render(request, "billing/top_up.html", {"form": form, **price_example()})
     if started.status == TopUp.Status.PAID:
         messages.success(request, _("Your credits are in the wallet."))
+    elif started.payable_at:
+        messages.info(request, _("Follow “Pay” beside the top-up; credits come with the payment."))
     else:
         messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
     return redirect("wallet")

@@ -38,6 +38,9 @@ DEMO_CLIENT_PASSWORD = env.str("DEMO_CLIENT_PASSWORD", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
+# Where clients find the service: payment pages and mails lead back here.
+SITE_URL = env.str("SITE_URL", default="") or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
+
 # One switch for everything TLS asks of Django; the proxy in front terminates it.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
@@ -261,11 +264,22 @@ SPECTACULAR_SETTINGS = {
 SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=0)
 CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
 CURRENCY = env.str("CURRENCY", default="USD")
-TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or (
-    ["demo", "manual"] if DEMO_MODE else ["manual"]
-)
-if "demo" in TOP_UP_PROVIDERS and not DEMO_MODE:
-    raise ImproperlyConfigured("The demo top-up provider needs DEMO_MODE=true.")
+# Card payments are there when both keys are.
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+PAYABLE = {
+    "demo": DEMO_MODE,
+    "stripe": bool(STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET),
+    "manual": True,
+}
+TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or [
+    name for name, is_possible in PAYABLE.items() if is_possible
+]
+if impossible := [name for name in TOP_UP_PROVIDERS if not PAYABLE.get(name)]:
+    raise ImproperlyConfigured(
+        f"TOP_UP_PROVIDERS names {', '.join(impossible)}: demo needs DEMO_MODE=true, stripe "
+        "needs STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, and manual is the only other one."
+    )
 TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
 TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
 TOP_UP_EXPIRES_HOURS = env.int("TOP_UP_EXPIRES_HOURS", default=24 * 14)

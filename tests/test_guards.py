@@ -22,6 +22,7 @@ PUBLIC = {
     "api_schema",
     "api_docs",
     "api_register",
+    "api_stripe_webhook",
     "api_token",
     "api_token_refresh",
     "api_token_revoke",

@@ -34,9 +34,16 @@ class TopUpRequestSerializer(serializers.Serializer[Any]):
 
 
 class TopUpSerializer(serializers.ModelSerializer[TopUp]):
+    checkout_url = serializers.SerializerMethodField(
+        help_text="Where to pay, while it is pending and the provider has a page for it."
+    )
+
     class Meta:
         model = TopUp
-        fields = ["id", "amount", "status", "provider", "note", "created_at"]
+        fields = ["id", "amount", "status", "provider", "checkout_url", "note", "created_at"]
+
+    def get_checkout_url(self, top_up: TopUp) -> str | None:
+        return top_up.payable_at or None
 
 
 class StatementSerializer(serializers.Serializer[Any]):

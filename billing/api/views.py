@@ -37,6 +37,7 @@ TOP_UP = {
     "amount": 500,
     "status": "paid",
     "provider": "demo",
+    "checkout_url": None,
     "note": "Demo payment",
     "created_at": "2026-11-23T10:00:00Z",
 }

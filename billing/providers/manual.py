@@ -1,0 +1,15 @@
+"""The payment by invoice: it waits until an operator approves or rejects it in the admin."""
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import TopUp
+
+
+class Manual:
+    title = _("Invoice, approved by the operator")
+
+    def accept(self, top_up: TopUp) -> None:
+        """It waits as it is."""
+
+    def open_checkout(self, top_up: TopUp) -> None:
+        """There is nothing to open."""
