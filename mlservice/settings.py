@@ -41,7 +41,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # One switch for everything TLS asks of Django; the proxy in front terminates it.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Asked from inside, past the proxy that speaks TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -359,7 +360,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# --- Mail and logs -------------------------------------------------------------------
+# --- Mail, logs and metrics -------------------------------------------------------------
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
@@ -367,6 +368,9 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
 LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
 LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+
+# Without a token there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Admin ---------------------------------------------------------------------------
 
