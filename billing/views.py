@@ -5,7 +5,6 @@ from decimal import Decimal
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +17,7 @@ from billing.statements import csv_response, month_after, month_before, month_of
 from billing.top_ups import start_top_up
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
+from mlservice.lib.pagination import page_of
 
 ENTRIES_PER_PAGE = 25
 TOP_UPS_SHOWN = 10
@@ -27,10 +27,9 @@ EXAMPLE_CREDITS = 1_000
 @login_required
 def wallet(request: HttpRequest) -> HttpResponse:
     purse = wallet_of(request.user.pk)
-    entries = Paginator(purse.entries.order_by("-id"), ENTRIES_PER_PAGE)
     context = {
         "wallet": purse,
-        "page": entries.get_page(request.GET.get("page")),
+        "page": page_of(purse.entries.all(), request.GET, ENTRIES_PER_PAGE),
         "top_ups": purse.top_ups.order_by("-id")[:TOP_UPS_SHOWN],
     }
     return render(request, "billing/wallet.html", context)
@@ -57,11 +56,10 @@ def wallet_statement(request: HttpRequest, month: str) -> HttpResponseBase:
     shown = statement(wallet=wallet_of(request.user.pk), month=month_of(month))
     if request.GET.get("format") == "csv":
         return csv_response(shown)
-    entries = Paginator(shown.entries.order_by("-id"), ENTRIES_PER_PAGE)
     context = {
         "statement": shown,
         "totals": [(LedgerEntry.Kind(kind).label, sum_) for kind, sum_ in shown.totals.items()],
-        "page": entries.get_page(request.GET.get("page")),
+        "page": page_of(shown.entries, request.GET, ENTRIES_PER_PAGE),
         "earlier": month_before(shown.month),
         "later": month_after(shown.month),
     }

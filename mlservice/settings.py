@@ -44,7 +44,8 @@ SITE_URL = env.str("SITE_URL", default="") or f"http://127.0.0.1:{env.int('PORT'
 # One switch for everything TLS asks of Django; the proxy in front terminates it.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Asked from inside, past the proxy that speaks TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -373,7 +374,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# --- Mail and logs -------------------------------------------------------------------
+# --- Mail, logs and metrics -------------------------------------------------------------
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
@@ -381,6 +382,9 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
 LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
 LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+
+# Without a token there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Admin ---------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -67,6 +68,29 @@ def test_months_meet_without_a_gap_even_when_the_clock_was_set_back(carol: User)
     assert closing == 85
 
 
+@pytest.mark.parametrize("months", [*permutations([1, 2, 3, 5])])
+def test_each_entry_stands_in_one_month_in_whatever_order_the_clock_ran(
+    db: None, months: tuple[int, ...]
+) -> None:
+    wallet = wallet_of(make_user("dora").pk)
+    made = [entered(wallet, month, 10, 10 * place) for place, month in enumerate(months, start=1)]
+
+    shown = [statement(wallet=wallet, month=datetime(2025, n, 1, tzinfo=UTC)) for n in range(1, 7)]
+
+    assert [entry for month in shown for entry in month.entries.order_by("id")] == made
+    assert [month.opening for month in shown] == [0, *(month.closing for month in shown[:-1])]
+    assert shown[-1].closing == 40
+
+
+def test_entries_in_order_stand_in_the_month_they_were_made(carol: User) -> None:
+    wallet = wallet_of(carol.pk)
+
+    january = statement(wallet=wallet, month=datetime(2025, 1, 1, tzinfo=UTC))
+
+    assert {entry.created_at.month for entry in january.entries} == {1}
+    assert january.totals == {"correction": -30, "grant": 100}
+
+
 @pytest.mark.parametrize("month", ["2025-13", "2025-00", "0000-01", "25-1x"])
 def test_an_impossible_month_is_not_found(
     carol: User, api: Callable[[User], APIClient], month: str
@@ -104,7 +128,7 @@ def test_its_queries_do_not_grow_with_the_rows(
     client, wallet = api(carol), wallet_of(carol.pk)
     client.get(f"{URL}2025-03")
 
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(6) as few:
         client.get(f"{URL}2025-03")
     for extra in range(30):
         entered(wallet, 3, 1, 76 + extra)
