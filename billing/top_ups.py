@@ -1,14 +1,16 @@
 """How a top-up begins and ends without being paid; the credit itself is `services.pay_top_up`."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from billing import letters
 from billing.errors import InvalidAmount, ProviderUnknown
 from billing.models import MAX_AMOUNT, TopUp, Wallet
-from billing.services import lock_wallet, pay_top_up
+from billing.services import check_reason, lock_wallet, pay_top_up, reject_top_up
 from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
 
 
@@ -42,7 +44,26 @@ def start_top_up(
         )
         if provider == "demo":
             return pay_top_up(top_up_id=top_up.pk, note="Demo payment")
+        if provider == "manual":
+            letters.tell_operators(top_up)
     top_up.refresh_from_db()
+    return top_up
+
+
+def approve_top_up(*, top_up_id: UUID, note: str, actor_id: int) -> TopUp:
+    """Pay a top-up that waits for an operator, and write to the client. The note may be empty."""
+    with transaction.atomic():
+        top_up = pay_top_up(top_up_id=top_up_id, note=note.strip()[:200], actor_id=actor_id)
+        letters.tell_client(top_up, "top_up_approved")
+    return top_up
+
+
+def decline_top_up(*, top_up_id: UUID, note: str, actor_id: int) -> TopUp:
+    """Reject a top-up that waits for an operator, and write to the client why."""
+    note = check_reason(note)
+    with transaction.atomic():
+        top_up = reject_top_up(top_up_id=top_up_id, note=note, actor_id=actor_id)
+        letters.tell_client(top_up, "top_up_rejected")
     return top_up
 
 
