@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from billing.adjusting import adjustment_page
 from billing.adjustments import approve_adjustment, reject_adjustment
+from billing.deciding import decision_page
 from billing.models import (
     AuditRun,
     Hold,
@@ -23,7 +24,6 @@ from billing.models import (
     TopUp,
     Wallet,
 )
-from billing.services import pay_top_up, reject_top_up
 from mlservice.lib.admin import ReadOnlyAdmin
 
 
@@ -37,22 +37,12 @@ class TopUpAdmin(ReadOnlyAdmin):
     actions = ("approve", "reject")
 
     @admin.action(description=gettext_lazy("Approve: credit the wallet"), permissions=["operate"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> None:
-        operator_id = _operator_id(request)
-
-        def pay(top_up: TopUp) -> None:
-            pay_top_up(top_up_id=top_up.pk, note="Approved by an operator", actor_id=operator_id)
-
-        self.each(request, queryset, pay, _("approved"))
+    def approve(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> HttpResponse | None:
+        return decision_page(self, request, queryset, "approve")
 
     @admin.action(description=gettext_lazy("Reject: credit nothing"), permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> None:
-        operator_id = _operator_id(request)
-
-        def close(top_up: TopUp) -> None:
-            reject_top_up(top_up_id=top_up.pk, note="Rejected by an operator", actor_id=operator_id)
-
-        self.each(request, queryset, close, _("rejected"))
+    def reject(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> HttpResponse | None:
+        return decision_page(self, request, queryset, "reject")
 
 
 @admin.register(Wallet)
@@ -60,7 +50,10 @@ class WalletAdmin(ReadOnlyAdmin):
     list_display = ("user", "balance", "held", "available", "shortfall", "adjust")
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email")
-    fields = ("user", "balance", "held", "available", "shortfall", "spending_cap")
+    fields = (
+        *("user", "balance", "held", "available", "shortfall"),
+        *("spending_cap", "low_balance_threshold"),
+    )
 
     def get_urls(self) -> list[Any]:
         page = self.admin_site.admin_view(self.adjustment)

@@ -46,6 +46,12 @@ class PaymentProviderAway(DomainError):
     retry_after_seconds = 5
 
 
+class ProviderDecides(DomainError):
+    status = 409
+    code = "provider_decides"
+    title = "This payment is not the operator's to decide"
+
+
 class UnsignedEvent(DomainError):
     status = 400
     code = "invalid_request"

@@ -38,6 +38,18 @@ class CapForm(forms.Form):
     )
 
 
+class ThresholdForm(forms.Form):
+    """The balance below which a client wants to be warned; empty means never."""
+
+    low_balance_threshold = forms.IntegerField(
+        label=_("Warn below, credits"),
+        min_value=1,
+        max_value=MAX_AMOUNT,
+        required=False,
+        help_text=_("Empty: no warning."),
+    )
+
+
 class TopUpForm(forms.Form):
     amount = forms.IntegerField(
         label=_("Credits"),

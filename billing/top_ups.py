@@ -7,10 +7,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from billing.errors import InvalidAmount, TopUpAlreadyResolved
+from billing import letters
+from billing.errors import InvalidAmount, ProviderDecides, TopUpAlreadyResolved
 from billing.models import MAX_AMOUNT, TopUp, Wallet
 from billing.providers import PROVIDERS, check_provider
-from billing.services import lock_wallet
+from billing.services import check_reason, lock_wallet, pay_top_up, reject_top_up
 from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
 
 
@@ -56,6 +57,38 @@ def opened(top_up: TopUp) -> TopUp:
     top_up.refresh_from_db()
     top_up.is_replayed = is_replayed
     return top_up
+
+
+def approve_top_up(*, top_up_id: UUID, note: str, actor_id: int) -> TopUp:
+    """Pay a top-up that waits for an operator, and write to the client. The note may be empty.
+
+    Raise ProviderDecides for one that a provider reports itself.
+    """
+    check_decidable(top_up_id)
+    with transaction.atomic():
+        top_up = pay_top_up(top_up_id=top_up_id, note=note.strip()[:200], actor_id=actor_id)
+        letters.tell_client(top_up, "top_up_approved")
+    return top_up
+
+
+def decline_top_up(*, top_up_id: UUID, note: str, actor_id: int) -> TopUp:
+    """Reject a top-up that waits for an operator, and write to the client why."""
+    note = check_reason(note)
+    check_decidable(top_up_id)
+    with transaction.atomic():
+        top_up = reject_top_up(top_up_id=top_up_id, note=note, actor_id=actor_id)
+        letters.tell_client(top_up, "top_up_rejected")
+    return top_up
+
+
+def check_decidable(top_up_id: UUID) -> None:
+    """Raise ProviderDecides unless it is the operator who says whether a top-up was paid.
+
+    A card payment that an operator credited by hand could not be reversed by its provider.
+    """
+    provider = TopUp.objects.values_list("provider", flat=True).get(pk=top_up_id)
+    if provider != "manual":
+        raise ProviderDecides(f"{provider} reports its payments itself; wait for that.")
 
 
 def check_amount(amount: int) -> None:

@@ -38,8 +38,11 @@ DEMO_CLIENT_PASSWORD = env.str("DEMO_CLIENT_PASSWORD", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Where clients find the service: payment pages and mails lead back here.
-SITE_URL = env.str("SITE_URL", default="") or f"http://127.0.0.1:{env.int('PORT', default=8000)}"
+# Where people reach the service: links in mails and payment pages lead back here.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+SITE_URL = SITE_URL or f"http://127.0.0.1:{env.str('PORT', default='') or 8000}"
+if not SITE_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured("SITE_URL must begin with http:// or https://.")
 
 # One switch for everything TLS asks of Django; the proxy in front terminates it.
 HTTPS = env.bool("HTTPS", default=False)
@@ -95,6 +98,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "axes",
     "csp",
+    "mlservice.lib.mail",
     "accounts",
     "billing",
     "ml_models",
@@ -352,6 +356,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "expire-top-ups": {"task": "billing.expire_top_ups", "schedule": crontab(minute=15)},
     "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": crontab(hour=3, minute=0)},
+    # What a worker that was away missed is not made up for: the next round does it all.
+    "tell-low-balances": {
+        "task": "billing.tell_low_balances",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "send-letters": {"task": "mail.send_letters", "schedule": 30, "options": {"expires": 30}},
+    "prune-letters": {"task": "mail.prune_letters", "schedule": crontab(hour=2, minute=45)},
 }
 
 # --- Languages and time --------------------------------------------------------------
@@ -377,6 +389,16 @@ STORAGES = {
 # --- Mail, logs and metrics -------------------------------------------------------------
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+if EMAIL_USE_TLS and EMAIL_USE_SSL:
+    raise ImproperlyConfigured("EMAIL_USE_TLS and EMAIL_USE_SSL exclude each other.")
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ML Service <noreply@localhost>")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from billing import letters
 from billing.models import TopUp
 
 
@@ -9,7 +10,7 @@ class Manual:
     title = _("Invoice, approved by the operator")
 
     def accept(self, top_up: TopUp) -> None:
-        """It waits as it is."""
+        letters.tell_operators(top_up)
 
     def open_checkout(self, top_up: TopUp) -> None:
         """There is nothing to open."""

@@ -58,7 +58,7 @@ class Stripe:
 
 def checkout(top_up: TopUp) -> Any:
     """Describe the page: one line, the price frozen in the top-up, and the way back here."""
-    back = settings.SITE_URL + reverse("wallet")
+    back = settings.SITE_URL + reverse("top_up_page", args=[top_up.pk])
     names_top_up = {"top_up": str(top_up.pk)}
     line = {
         "quantity": 1,
