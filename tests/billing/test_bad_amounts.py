@@ -24,7 +24,7 @@ BAD_CAPS = [text for text in BAD_TEXT if text != "0"]
 def written() -> list[object]:
     """Everything that an amount could have changed."""
     tables = (Hold, LedgerEntry, PendingAdjustment, TopUp, Wallet)
-    return [list(table.objects.order_by("pk").values()) for table in tables]  # type: ignore[attr-defined]
+    return [list(table.objects.order_by("pk").values()) for table in tables]
 
 
 def charged_hold(user: User) -> Hold:
