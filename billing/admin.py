@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -25,6 +26,8 @@ from billing.models import (
     Wallet,
 )
 from mlservice.lib.admin import ReadOnlyAdmin
+
+BROKEN = mark_safe(' class="font-bold text-red-600"')
 
 
 @admin.register(TopUp)
@@ -82,13 +85,22 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "kind",
         "amount",
         "balance_after",
-        "actor",
-        "reason",
+        "who",
+        "why",
     )
     list_filter = ("kind", "created_at")
     list_select_related = ("wallet__user", "actor")
     search_fields = ("=wallet__user__username", "=reference_id")
     ordering = ("-id",)
+
+    @admin.display(description=gettext_lazy("who"))
+    def who(self, entry: LedgerEntry) -> str:
+        return str(entry.actor or _("the service"))
+
+    @admin.display(description=gettext_lazy("why"))
+    def why(self, entry: LedgerEntry) -> str:
+        about = f"{entry.reference_type} {entry.reference_id}"
+        return f"{entry.reason} · {about}" if entry.reason else about
 
 
 @admin.register(Hold)
@@ -152,10 +164,16 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin):
-    list_display = ("finished_at", "drift", "seconds")
+    list_display = ("finished_at", "state", "drift", "seconds")
     ordering = ("-id",)
-    fields = ("finished_at", "drift", "seconds", "rules")
+    fields = ("finished_at", "state", "drift", "seconds", "rules")
     readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("the books"))
+    def state(self, run: AuditRun) -> str:
+        if not run.drift:
+            return _("agree")
+        return format_html('<strong class="text-red-600">{}</strong>', _("differ"))
 
     @admin.display(description=gettext_lazy("rows that break a rule"))
     def drift(self, run: AuditRun) -> int:
@@ -163,8 +181,18 @@ class AuditRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("rows that break each rule"))
     def rules(self, run: AuditRun) -> str:
-        lines = ((count, name.replace("_", " ")) for name, count in run.counts.items())
-        return format_html_join("", "<div>{} · {}</div>", lines)
+        broken_first = sorted(run.counts.items(), key=lambda rule: -rule[1])
+        return format_html(
+            "<table><tbody>{}</tbody></table>",
+            format_html_join(
+                "",
+                '<tr{}><th scope="row" class="pr-4 text-left">{}</th><td>{}</td></tr>',
+                (
+                    (BROKEN if count else "", name.replace("_", " "), count)
+                    for name, count in broken_first
+                ),
+            ),
+        )
 
 
 @admin.register(PaymentReversal)

@@ -34,7 +34,7 @@ class CapForm(forms.Form):
         min_value=0,
         max_value=MAX_AMOUNT,
         required=False,
-        help_text=_("Months are counted in UTC. Empty: no limit."),
+        help_text=_("Months are counted in UTC. 0: nothing can be spent. Empty: no limit."),
     )
 
 

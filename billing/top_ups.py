@@ -95,7 +95,9 @@ def check_amount(amount: int) -> None:
     """Raise InvalidAmount unless the amount lies within the limits of one top-up."""
     low, high = settings.TOP_UP_MIN_CREDITS, min(settings.TOP_UP_MAX_CREDITS, MAX_AMOUNT)
     if not low <= amount <= high:
-        raise InvalidAmount(f"A top-up is {low} to {high} credits.")
+        limits = f"A top-up is {low} to {high} credits."
+        wrong = {"field": "amount", "code": "range", "message": limits}
+        raise InvalidAmount(limits, errors=[wrong])
 
 
 def expire_top_up(*, top_up_id: UUID) -> None:

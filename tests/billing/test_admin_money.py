@@ -9,9 +9,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from billing.adjustments import adjust
 from billing.models import LedgerEntry, TopUp
-from billing.services import place_hold, wallet_of
+from billing.services import Resolution, place_hold, resolve_holds, wallet_of
 from billing.top_ups import start_top_up
+from mlservice.lib.ids import new_id
 from tests.conftest import make_user
 
 Page = Callable[[User], Client]
@@ -133,3 +135,79 @@ def queries_of(client: Client, name: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(f"/admin/billing/{name}/").status_code == 200
     return len(queries)
+
+
+def test_every_entry_says_who_made_it_and_why(staff: User, alice: User, page: Page) -> None:
+    top_up = make_pending(alice)
+    act(page(staff), "approve", top_up)
+
+    shown = page(staff).get("/admin/billing/ledgerentry/").content.decode()
+
+    assert f"Approved by an operator · top_up {top_up.pk}" in shown
+    assert "operator" in shown
+    assert "the service" in shown
+
+
+@pytest.mark.parametrize(
+    ("right", "address", "status"),
+    [
+        (None, "/admin/billing/ledgerentry/", 403),
+        (None, "/admin/billing/auditrun/", 403),
+        (None, "/admin/billing/pendingadjustment/", 403),
+        ("view_ledgerentry", "/admin/billing/ledgerentry/", 200),
+        ("view_auditrun", "/admin/billing/auditrun/", 200),
+        ("view_wallet", "/admin/billing/wallet/{wallet}/adjust", 403),
+        ("view_hold", "/admin/billing/hold/{hold}/refund", 403),
+        ("add_pendingadjustment", "/admin/billing/wallet/{wallet}/adjust", 200),
+        ("add_pendingadjustment", "/admin/billing/hold/{hold}/refund", 200),
+    ],
+)
+def test_a_clerk_sees_and_does_only_what_the_rights_say(
+    alice: User, page: Page, right: str | None, address: str, status: int
+) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename=right))
+    wallet = wallet_of(alice.pk)
+    hold = place_hold(wallet=wallet, amount=5, reference=("test", "1"))
+
+    answer = page(clerk).get(address.format(wallet=wallet.pk, hold=hold.pk))
+
+    assert answer.status_code == status
+
+
+def test_a_clerk_without_the_right_refunds_nothing(alice: User, page: Page) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    hold = place_hold(wallet=wallet_of(alice.pk), amount=5, reference=("test", "1"))
+    resolve_holds([Resolution(hold.pk, 5)])
+    form = {"id": str(new_id()), "kind": "refund", "amount": "5", "reason": "Kindness"}
+
+    answer = page(clerk).post(f"/admin/billing/hold/{hold.pk}/refund", form)
+
+    assert answer.status_code == 403
+    assert wallet_of(alice.pk).balance == 995
+
+
+def test_a_clerk_who_may_only_look_approves_no_adjustment(
+    staff: User, alice: User, page: Page
+) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_pendingadjustment"))
+    waiting = adjust(
+        kind="grant",
+        wallet_id=wallet_of(alice.pk).pk,
+        amount=10_001,
+        reason="Large",
+        actor_id=staff.pk,
+        adjustment_id=new_id(),
+    )
+    assert waiting is not None
+
+    page(clerk).post(
+        "/admin/billing/pendingadjustment/",
+        {"action": "approve", "_selected_action": [str(waiting.pk)]},
+    )
+
+    waiting.refresh_from_db()
+    assert waiting.status == waiting.Status.PENDING
+    assert wallet_of(alice.pk).balance == 1_000
