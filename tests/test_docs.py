@@ -46,7 +46,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def stored_classes() -> dict[str, type[models.Model]]:
-    own = (apps.get_app_config(label).get_models() for label in PACKAGES)
+    own = (apps.get_app_config(label).get_models() for label in (*PACKAGES, "mail"))
     return {model.__name__: model for model in chain.from_iterable(own)}
 
 

@@ -24,9 +24,14 @@ def make_pending(user: User, *, amount: int = 50) -> TopUp:
     return start_top_up(wallet=wallet_of(user.pk), amount=amount, provider="manual")
 
 
-def act(client: Client, action: str, *top_ups: TopUp) -> list[str]:
-    """Run an action on the top-ups; return what the operator is told."""
-    chosen = {"action": action, "_selected_action": [top_up.pk for top_up in top_ups]}
+def act(client: Client, action: str, *top_ups: TopUp, note: str = "Seen") -> list[str]:
+    """Decide the top-ups with a note; return what the operator is told."""
+    chosen = {
+        "action": action,
+        "_selected_action": [top_up.pk for top_up in top_ups],
+        "decided": "1",
+        "note": note,
+    }
     answer = client.post("/admin/billing/topup/", chosen, follow=True)
     assert answer.status_code == 200
     return [str(message) for message in answer.context["messages"]]
@@ -67,6 +72,62 @@ def test_a_top_up_decided_before_is_told_of_and_its_neighbour_is_paid(
 
     assert any("already" in message for message in told)
     assert wallet_of(alice.pk).balance == 1_100
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_decision_asks_for_a_note_first_and_changes_nothing_yet(
+    staff: User, alice: User, page: Page, decision: str
+) -> None:
+    first, second = make_pending(alice, amount=51), make_pending(alice, amount=52)
+    chosen = {"action": decision, "_selected_action": [first.pk, second.pk]}
+
+    answer = page(staff).post("/admin/billing/topup/", chosen)
+
+    asked = answer.content.decode()
+    assert answer.status_code == 200
+    assert all(f'value="{top_up.pk}"' in asked for top_up in (first, second))
+    assert 'name="note"' in asked
+    assert TopUp.objects.filter(status=TopUp.Status.PENDING).count() == 2
+
+
+def test_several_are_decided_with_one_note(staff: User, alice: User, page: Page) -> None:
+    top_ups = [make_pending(alice, amount=10) for _ in range(3)]
+
+    act(page(staff), "approve", *top_ups, note="Invoice 7")
+
+    assert set(TopUp.objects.filter(pk__in=[one.pk for one in top_ups]).values_list("note")) == {
+        ("Invoice 7",)
+    }
+    assert wallet_of(alice.pk).balance == 1_030
+
+
+def test_an_approval_needs_no_note_and_a_rejection_does(
+    staff: User, alice: User, page: Page
+) -> None:
+    approved, kept = make_pending(alice), make_pending(alice)
+
+    act(page(staff), "approve", approved, note="")
+    refused = page(staff).post(
+        "/admin/billing/topup/",
+        {"action": "reject", "_selected_action": [kept.pk], "decided": "1", "note": " "},
+    )
+
+    approved.refresh_from_db()
+    kept.refresh_from_db()
+    assert (approved.status, kept.status) == (TopUp.Status.PAID, TopUp.Status.PENDING)
+    assert refused.context["form"].errors["note"]
+
+
+def test_too_many_at_once_are_not_decided(
+    staff: User, alice: User, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.deciding.AT_ONCE", 1)
+    top_ups = [make_pending(alice) for _ in range(2)]
+
+    told = act(page(staff), "approve", *top_ups)
+
+    assert told == ["Choose at most 1 top-ups at once."]
+    assert wallet_of(alice.pk).balance == 1_000
 
 
 def test_an_operator_who_may_only_look_approves_nothing(alice: User, page: Page) -> None:
@@ -143,7 +204,7 @@ def test_every_entry_says_who_made_it_and_why(staff: User, alice: User, page: Pa
 
     shown = page(staff).get("/admin/billing/ledgerentry/").content.decode()
 
-    assert f"Approved by an operator · top_up {top_up.pk}" in shown
+    assert f"Seen · top_up {top_up.pk}" in shown
     assert "operator" in shown
     assert "the service" in shown
 

@@ -8,9 +8,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from billing.errors import ProviderDecides
 from billing.models import LedgerEntry, PaymentReversal, ProviderEvent, TopUp
 from billing.services import wallet_of
-from billing.top_ups import expire_top_ups, start_top_up
+from billing.top_ups import approve_top_up, decline_top_up, expire_top_ups, start_top_up
 from mlservice.audit import run_checks
 from tests.billing.stripe_stub import StripeStub, checkout_event, event, signed
 from tests.conftest import make_user
@@ -340,3 +341,15 @@ def test_without_keys_stripe_is_absent(
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
     assert "demo, manual" in answer.json()["detail"]
+
+
+def test_an_operator_does_not_decide_a_card_payment(
+    carol: User, top_up: TopUp, staff: User
+) -> None:
+    with pytest.raises(ProviderDecides):
+        approve_top_up(top_up_id=top_up.pk, note="", actor_id=staff.pk)
+    with pytest.raises(ProviderDecides):
+        decline_top_up(top_up_id=top_up.pk, note="No", actor_id=staff.pk)
+
+    top_up.refresh_from_db()
+    assert (top_up.status, balance(carol)) == ("pending", 0)
