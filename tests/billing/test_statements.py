@@ -6,7 +6,9 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -134,6 +136,21 @@ def test_its_queries_do_not_grow_with_the_rows(
         entered(wallet, 3, 1, 76 + extra)
     with django_assert_num_queries(len(few)):
         client.get(f"{URL}2025-03")
+
+
+def test_the_queries_of_its_page_do_not_grow_with_the_rows(
+    carol: User, page: Callable[[User], Client], django_assert_num_queries: Any
+) -> None:
+    client, wallet = page(carol), wallet_of(carol.pk)
+    address = "/wallet/statements/2025-03"
+
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    for extra in range(30):
+        entered(wallet, 3, 1, 76 + extra)
+
+    with django_assert_num_queries(len(few)):
+        assert len(list(client.get(address).context["page"])) == 25
 
 
 def test_the_page_shows_the_month_and_its_neighbours(
