@@ -4,11 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
+
+from mlservice.celery import app
 
 PUBLIC = {
     "livez",
@@ -76,10 +77,21 @@ def test_a_private_url_answers_nobody_without_a_user(client: Any, db: None, name
 
 
 def test_every_task_has_a_time_limit() -> None:
-    ours = [task for name, task in current_app.tasks.items() if not name.startswith("celery.")]
+    app.loader.import_default_modules()
+
+    ours = [task for name, task in app.tasks.items() if not name.startswith("celery.")]
 
     assert ours
-    assert all(task.time_limit or current_app.conf.task_time_limit for task in ours)
+    assert all(task.time_limit or app.conf.task_time_limit for task in ours)
+
+
+def test_every_scheduled_duty_exists() -> None:
+    app.loader.import_default_modules()
+
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert {"mail.send_letters", "billing.tell_low_balances"} <= scheduled
+    assert scheduled <= set(app.tasks)
 
 
 def test_an_unknown_path_under_the_api_is_a_problem(client: Any, db: None) -> None:
