@@ -1,10 +1,12 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races e2e bench-books lint types format seed
+.PHONY: setup run test races mutants mutmut e2e bench-books lint types format seed
 
 setup: ; scripts/install.sh requirements.txt requirements-local.txt requirements-dev.txt
 run: ; ./init.sh
 test: ; scripts/test.sh
 races: setup ; .venv/bin/python -m pytest tests/races
+mutants: setup ; .venv/bin/python -m tests.mutants money
+mutmut: setup ; scripts/compile_translations.sh && .venv/bin/python -m tests.with_servers .venv/bin/mutmut run --max-children 1
 e2e: setup ; .venv/bin/python -m pytest -m browser
 bench-books: setup ; .venv/bin/python -m benchmarks.books --report docs/benchmarks/books.md
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
