@@ -32,6 +32,11 @@ DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("DEMO_MODE", default=False)
 DEMO_ADMIN_PASSWORD = env.str("DEMO_ADMIN_PASSWORD", default="")
 DEMO_CLIENT_PASSWORD = env.str("DEMO_CLIENT_PASSWORD", default="")
+# Steps at which a test makes a process die; where money is real nobody may arm one.
+FAILPOINTS = env.str("FAILPOINTS", default="")
+FAILPOINTS_FOLDER = env.str("FAILPOINTS_FOLDER", default="")
+if FAILPOINTS and not (DEMO_MODE or DEBUG):
+    raise ImproperlyConfigured("FAILPOINTS need DEMO_MODE=true or DEBUG=true.")
 
 # --- HTTP ----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from django.db import Error, connection
 from kombu.exceptions import KombuError
 
 from mlservice.celery import app
+from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from predictions import dispatch, selectors
@@ -94,11 +95,13 @@ class Relay:
         ids, rows = dispatch.mark_group(group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS)
         if not ids:
             return False
+        failpoint("relay_1")
         try:
             publish(group_id, ids)
         except Exception:
             dispatch.unpublish_group(group_id)
             raise
+        failpoint("relay_2")
         logger.info("group_published", group_id=str(group_id), predictions=len(ids), rows=rows)
         return True
 

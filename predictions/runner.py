@@ -17,6 +17,7 @@ from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
 from mlservice.lib.errors import DomainError
+from mlservice.lib.failpoints import failpoint
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, as_rows, claim, settle
 
@@ -67,7 +68,9 @@ def predict_stacked(version: ModelVersion, jobs: Sequence[Job]) -> list[Outcome]
     """Run one predict over the stacked valid rows of all jobs and hand the values back."""
     began = time.perf_counter()
     stacked = [features for job in jobs for features in job.checked.features]
+    failpoint("predict_1")
     values = iter(inference.predict(version=version, rows=stacked))
+    failpoint("predict_2")
     seconds = time.perf_counter() - began
     outcomes = [succeed(job, values) for job in jobs]
     return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]

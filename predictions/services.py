@@ -15,6 +15,7 @@ from billing.models import Wallet
 from ml_models.models import ModelVersion
 from ml_models.selectors import check_rows, find_version
 from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.failpoints import failpoint
 from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
 from mlservice.lib.ids import new_id
 from mlservice.lib.wakeup import Wakeup
@@ -171,9 +172,12 @@ def claim(prediction_ids: Sequence[UUID]) -> list[Claim]:
 
     Time is the database's; a second delivery of the same ids finds nothing left.
     """
+    failpoint("claim_1")
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [list(prediction_ids), settings.PREDICTION_LEASE_SECONDS])
-        return [Claim(*row) for row in cursor.fetchall()]
+        claims = [Claim(*row) for row in cursor.fetchall()]
+    failpoint("claim_2")
+    return claims
 
 
 CLAIM = """
@@ -206,10 +210,14 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
     hold_ids = list(Prediction.objects.filter(pk__in=ids).values_list("hold_id", flat=True))
     with transaction.atomic():
         billing.lock_wallets(hold_ids=hold_ids)
+        failpoint("settle_1")
         resolutions = [billing.Resolution(*row) for row in _finish(ordered, expected)]
+        failpoint("settle_2")
         billing.resolve_holds(resolutions)
         with connection.cursor() as cursor:
             cursor.execute("NOTIFY prediction_finished")
+        failpoint("settle_3")
+    failpoint("settle_4")
     return len(resolutions)
 
 
