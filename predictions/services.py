@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +14,22 @@ from django.db.models.functions import Now
 from billing import services as billing
 from billing.models import Wallet
 from ml_models.models import ModelVersion
-from ml_models.selectors import check_rows, find_version
+from ml_models.selectors import check_rows, find_serving_version
 from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.failpoints import failpoint
 from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
 from mlservice.lib.ids import new_id
 from mlservice.lib.wakeup import Wakeup
 from predictions import selectors
 from predictions.errors import (
     AccountDisabled,
+    AlreadyDiscarded,
     AlreadyFinished,
     InvalidFeatures,
     QueueFull,
     TooManyRows,
 )
-from predictions.models import Prediction
+from predictions.models import DeadLetter, Prediction
 
 Status = Prediction.Status
 
@@ -76,9 +79,9 @@ def prepare_submission(*, model: str, version: int | None = None, input: Any) ->
     """Check rows against the version they are meant for, writing nothing.
 
     input: one row (object) or a list of 1 to 1,000 rows. Raise ModelNotFound,
-    VersionRetired, TooManyRows, or InvalidFeatures when no row is valid.
+    VersionRetired, VersionBroken, TooManyRows, or InvalidFeatures when no row is valid.
     """
-    chosen = find_version(slug=model, number=version)
+    chosen = find_serving_version(slug=model, number=version)
     rows = as_rows(input)
     checked = check_rows(version=chosen, rows=rows)
     if not checked.valid:
@@ -114,9 +117,11 @@ def submit_prediction(
     request_id: str = "",
     prediction_id: UUID | None = None,
     key: IdempotencyKey = NO_KEY,
+    cancel_after_seconds: int | None = None,
 ) -> Prediction:
     """Accept a prediction: in one transaction reserve its price and store it.
 
+    What has not finished `cancel_after_seconds` later ends canceled and free.
     A key that was used before gives the prediction it made, with `is_replayed` set. Raise
     InsufficientCredits, WalletFrozen, SpendingCapReached, AccountDisabled, QueueFull or
     IdempotencyMismatch; nothing is stored then.
@@ -148,6 +153,10 @@ def submit_prediction(
             idempotency_key=key.value,
             fingerprint=key.fingerprint,
         )
+        if cancel_after_seconds is not None:
+            # Counted from the database's clock, as everything that ends by time.
+            prediction.deadline = prediction.created_at + timedelta(seconds=cancel_after_seconds)
+            prediction.save(update_fields=["deadline"])
     # A NOTIFY inside the transaction would serialise every commit.
     submitted.send()
     return prediction
@@ -166,26 +175,43 @@ def lock_payer(wallet_id: int) -> Wallet:
     return wallet
 
 
-def claim(prediction_ids: Sequence[UUID]) -> list[Claim]:
+def claim(
+    prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
+) -> list[Claim]:
     """Take what is still `starting` of these, each under a new attempt and a lease.
 
-    Time is the database's; a second delivery of the same ids finds nothing left.
+    Time is the database's; a second delivery of the same ids finds nothing left. With a
+    `group_id` only what is still in that group is taken: a message that comes again after
+    its rows were given back must not bring together what is to go alone.
     """
+    failpoint("claim_1")
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [list(prediction_ids), settings.PREDICTION_LEASE_SECONDS])
-        return [Claim(*row) for row in cursor.fetchall()]
+        cursor.execute(
+            CLAIM,
+            {
+                "ids": list(prediction_ids),
+                "group_id": group_id,
+                "claimed_by": claimed_by,
+                "lease_seconds": settings.PREDICTION_LEASE_SECONDS,
+            },
+        )
+        claims = [Claim(*row) for row in cursor.fetchall()]
+    failpoint("claim_2")
+    return claims
 
 
 CLAIM = """
 WITH free AS (
     SELECT id FROM predictions_prediction
-    WHERE id = ANY(%s) AND status = 'starting'
+    WHERE id = ANY(%(ids)s) AND status = 'starting'
+      AND (%(group_id)s::uuid IS NULL OR group_id = %(group_id)s)
+      AND (deadline IS NULL OR deadline > statement_timestamp())
     ORDER BY id FOR UPDATE
 )
 UPDATE predictions_prediction AS prediction
-SET status = 'processing', attempt = attempt + 1,
+SET status = 'processing', attempt = attempt + 1, claimed_by = %(claimed_by)s,
     started_at = coalesce(started_at, statement_timestamp()),
-    lease_expires_at = statement_timestamp() + make_interval(secs => %s)
+    lease_expires_at = statement_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
           prediction.input
@@ -197,7 +223,7 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
 
     Only a prediction that still has the `expected` status and the outcome's attempt is
     touched, so a worker whose lease was given to another changes nothing. A prediction
-    whose cancel was asked meanwhile ends canceled and free.
+    whose cancel was asked meanwhile, or whose deadline passed, ends canceled and free.
     """
     ordered = sorted(outcomes, key=lambda outcome: outcome.id)
     if not ordered:
@@ -206,10 +232,14 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
     hold_ids = list(Prediction.objects.filter(pk__in=ids).values_list("hold_id", flat=True))
     with transaction.atomic():
         billing.lock_wallets(hold_ids=hold_ids)
+        failpoint("settle_1")
         resolutions = [billing.Resolution(*row) for row in _finish(ordered, expected)]
+        failpoint("settle_2")
         billing.resolve_holds(resolutions)
         with connection.cursor() as cursor:
             cursor.execute("NOTIFY prediction_finished")
+        failpoint("settle_3")
+    failpoint("settle_4")
     return len(resolutions)
 
 
@@ -229,7 +259,8 @@ WITH outcome AS (
                          %s::text[], %s::text[], %s::float8[])
         AS outcome (id, attempt, status, cost, output, error, error_code, predict_seconds)
 ), current AS (
-    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL AS is_canceled
+    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL
+           OR coalesce(prediction.deadline <= statement_timestamp(), false) AS is_canceled
     FROM outcome JOIN predictions_prediction AS prediction USING (id)
     WHERE prediction.status = %s AND prediction.attempt = outcome.attempt
     ORDER BY prediction.id FOR UPDATE OF prediction
@@ -263,3 +294,10 @@ def cancel_prediction(*, prediction: Prediction) -> Prediction:
     if prediction.status == Status.STARTING:
         return cancel_prediction(prediction=prediction)
     return prediction
+
+
+def discard_dead_letter(*, letter: DeadLetter, actor_id: int) -> None:
+    """Put a dead letter aside, once, by somebody. Raise AlreadyDiscarded otherwise."""
+    waiting = DeadLetter.objects.filter(pk=letter.pk, discarded_at=None)
+    if not waiting.update(discarded_at=Now(), discarded_by_id=actor_id):
+        raise AlreadyDiscarded

@@ -30,7 +30,7 @@ from mlservice.audit import run_checks
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import IdempotencyKey
 from mlservice.lib.ids import new_id
-from predictions import dispatch
+from predictions import reaping
 from predictions import services as work_services
 from predictions.models import Prediction
 from tests.billing.ledger_model import Adjustment, Hold, Purse, Refused, TopUp, Work
@@ -319,8 +319,8 @@ class Ledger(RuleBasedStateMachine):
         rows.update(lease_expires_at=F("created_at") - DAYS)
         for work in lost:
             work.lose_its_worker(current.PREDICTION_MAX_ATTEMPTS)
-        dispatch.return_expired_leases()
-        dispatch.fail_exhausted()
+        reaping.return_expired_leases()
+        reaping.fail_exhausted()
 
     @having("works")
     @rule(old=some(works))
@@ -329,7 +329,7 @@ class Ledger(RuleBasedStateMachine):
         rows.update(created_at=F("created_at") - DAYS)
         for work in old:
             work.expire()
-        dispatch.expire_old()
+        reaping.expire_old()
 
     # Operators.
 

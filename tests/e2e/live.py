@@ -18,7 +18,7 @@ import requests
 from psycopg2 import sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-QUEUES = ("predictions", "duties")
+QUEUES = ("predictions", "bulk", "duties")
 CELERY = [sys.executable, "-m", "celery", "-A", "mlservice"]
 COMMANDS = {
     "web": [sys.executable, "-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],

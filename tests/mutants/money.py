@@ -204,8 +204,8 @@ WORK_THAT_IS_PAID = [
     Mutant(
         name="a message that is delivered twice is claimed twice",
         path=WORK,
-        old="WHERE id = ANY(%s) AND status = 'starting'",
-        new="WHERE id = ANY(%s) AND status IN ('starting', 'processing')",
+        old="WHERE id = ANY(%(ids)s) AND status = 'starting'",
+        new="WHERE id = ANY(%(ids)s) AND status IN ('starting', 'processing')",
         killed_by=f"{SETTLING}::test_one_message_delivered_to_many_is_claimed_once",
     ),
     Mutant(

@@ -20,8 +20,8 @@ from billing.services import Resolution, lock_wallets, place_hold, refund, resol
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from predictions import services
-from predictions.dispatch import expire_old
 from predictions.models import Prediction
+from predictions.reaping import expire_old
 from predictions.runner import run
 from predictions.services import Outcome, settle
 from tests.conftest import make_prediction, make_user

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('billing', '0003_idempotency_reversals_and_adjustments'),
         ('ml_models', '0001_initial'),
-        ('predictions', '0002_idempotency_and_refunds_on_holds'),
+        ('predictions', '0003_lanes_deadlines_and_dead_letters'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
