@@ -1,5 +1,5 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races mutants e2e lint types format seed
+.PHONY: setup run test races mutants mutmut e2e lint types format seed
 
 setup: ; scripts/install.sh requirements.txt requirements-local.txt requirements-dev.txt
 run: ; ./init.sh
@@ -8,6 +8,7 @@ races: setup
 	.venv/bin/python -m pytest tests/races
 	.venv/bin/python -m pytest tests/billing/test_ledger_machine.py --ledger-examples 1000 --ledger-steps 50
 mutants: setup ; .venv/bin/python -m tests.mutants money
+mutmut: setup ; .venv/bin/python -m tests.mutants.measure
 e2e: setup ; .venv/bin/python -m pytest -m browser
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 types: setup ; scripts/types.sh
