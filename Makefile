@@ -8,7 +8,7 @@ races: setup
 	.venv/bin/python -m pytest tests/races
 	.venv/bin/python -m pytest tests/billing/test_ledger_machine.py --ledger-examples 1000 --ledger-steps 50
 mutants: setup ; .venv/bin/python -m tests.mutants money
-mutmut: setup ; scripts/compile_translations.sh && .venv/bin/python -m tests.with_servers .venv/bin/mutmut run --max-children 1
+mutmut: setup ; .venv/bin/python -m tests.mutants.measure
 e2e: setup ; .venv/bin/python -m pytest -m browser
 bench-books: setup ; .venv/bin/python -m benchmarks.books --report docs/benchmarks/books.md
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
