@@ -19,12 +19,14 @@ from unfold.widgets import (
 )
 
 from billing.adjustments import adjust
-from billing.models import Hold, PendingAdjustment, Wallet
+from billing.errors import BalanceTooHigh, BalanceTooLow, InvalidAmount, RefundTooLarge
+from billing.models import MAX_AMOUNT, Hold, PendingAdjustment, Wallet
 from mlservice.lib.errors import DomainError
 from mlservice.lib.ids import new_id
 
 Kind = PendingAdjustment.Kind
 MAY_ADJUST = "billing.add_pendingadjustment"
+ABOUT_THE_AMOUNT = (BalanceTooHigh, BalanceTooLow, InvalidAmount, RefundTooLarge)
 
 
 class AdjustmentForm(forms.Form):
@@ -32,7 +34,12 @@ class AdjustmentForm(forms.Form):
 
     id = forms.UUIDField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=gettext_lazy("Kind"))
-    amount = forms.IntegerField(label=gettext_lazy("Credits"), widget=UnfoldAdminIntegerFieldWidget)
+    amount = forms.IntegerField(
+        label=gettext_lazy("Credits"),
+        min_value=-MAX_AMOUNT,
+        max_value=MAX_AMOUNT,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
     reason = forms.CharField(
         label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget
     )
@@ -42,6 +49,16 @@ class AdjustmentForm(forms.Form):
         self.fields["kind"] = forms.ChoiceField(
             label=_("Kind"), choices=list(kinds.items()), widget=UnfoldAdminSelectWidget
         )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse, at its field, an amount that its kind of adjustment cannot have."""
+        wanted = super().clean() or {}
+        amount, is_correction = wanted.get("amount"), wanted.get("kind") == Kind.CORRECTION
+        if amount is not None and (amount == 0 or (amount < 0 and not is_correction)):
+            self.add_error(
+                "amount", _("Write 1 or more; only a correction may be negative, and none is 0.")
+            )
+        return wanted
 
 
 def adjustment_page(
@@ -84,7 +101,8 @@ def carry_out(
             adjustment_id=adjustment_id,
         )
     except DomainError as refusal:
-        form.add_error(None, refusal.detail)
+        field = "amount" if isinstance(refusal, ABOUT_THE_AMOUNT) else None
+        form.add_error(field, refusal.detail)
         return False
     if waiting:
         messages.warning(request, _("It is large, so it waits for a second operator."))

@@ -8,22 +8,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.adjusting import adjustment_page
 from billing.adjustments import approve_adjustment, reject_adjustment
+from billing.deciding import decision_page
 from billing.models import (
     AuditRun,
     Hold,
     LedgerEntry,
     PaymentReversal,
     PendingAdjustment,
+    ProviderEvent,
     TopUp,
     Wallet,
 )
-from billing.services import pay_top_up, reject_top_up
 from mlservice.lib.admin import ReadOnlyAdmin
+
+BROKEN = mark_safe(' class="font-bold text-red-600"')
 
 
 @admin.register(TopUp)
@@ -36,22 +40,12 @@ class TopUpAdmin(ReadOnlyAdmin):
     actions = ("approve", "reject")
 
     @admin.action(description=gettext_lazy("Approve: credit the wallet"), permissions=["operate"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> None:
-        operator_id = _operator_id(request)
-
-        def pay(top_up: TopUp) -> None:
-            pay_top_up(top_up_id=top_up.pk, note="Approved by an operator", actor_id=operator_id)
-
-        self.each(request, queryset, pay, _("approved"))
+    def approve(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> HttpResponse | None:
+        return decision_page(self, request, queryset, "approve")
 
     @admin.action(description=gettext_lazy("Reject: credit nothing"), permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> None:
-        operator_id = _operator_id(request)
-
-        def close(top_up: TopUp) -> None:
-            reject_top_up(top_up_id=top_up.pk, note="Rejected by an operator", actor_id=operator_id)
-
-        self.each(request, queryset, close, _("rejected"))
+    def reject(self, request: HttpRequest, queryset: QuerySet[TopUp]) -> HttpResponse | None:
+        return decision_page(self, request, queryset, "reject")
 
 
 @admin.register(Wallet)
@@ -59,7 +53,10 @@ class WalletAdmin(ReadOnlyAdmin):
     list_display = ("user", "balance", "held", "available", "shortfall", "adjust")
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email")
-    fields = ("user", "balance", "held", "available", "shortfall", "spending_cap")
+    fields = (
+        *("user", "balance", "held", "available", "shortfall"),
+        *("spending_cap", "low_balance_threshold"),
+    )
 
     def get_urls(self) -> list[Any]:
         page = self.admin_site.admin_view(self.adjustment)
@@ -88,13 +85,22 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "kind",
         "amount",
         "balance_after",
-        "actor",
-        "reason",
+        "who",
+        "why",
     )
     list_filter = ("kind", "created_at")
     list_select_related = ("wallet__user", "actor")
     search_fields = ("=wallet__user__username", "=reference_id")
     ordering = ("-id",)
+
+    @admin.display(description=gettext_lazy("who"))
+    def who(self, entry: LedgerEntry) -> str:
+        return str(entry.actor or _("the service"))
+
+    @admin.display(description=gettext_lazy("why"))
+    def why(self, entry: LedgerEntry) -> str:
+        about = f"{entry.reference_type} {entry.reference_id}"
+        return f"{entry.reason} · {about}" if entry.reason else about
 
 
 @admin.register(Hold)
@@ -158,10 +164,16 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditRun)
 class AuditRunAdmin(ReadOnlyAdmin):
-    list_display = ("finished_at", "drift", "seconds")
+    list_display = ("finished_at", "state", "drift", "seconds")
     ordering = ("-id",)
-    fields = ("finished_at", "drift", "seconds", "rules")
+    fields = ("finished_at", "state", "drift", "seconds", "rules")
     readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("the books"))
+    def state(self, run: AuditRun) -> str:
+        if not run.drift:
+            return _("agree")
+        return format_html('<strong class="text-red-600">{}</strong>', _("differ"))
 
     @admin.display(description=gettext_lazy("rows that break a rule"))
     def drift(self, run: AuditRun) -> int:
@@ -169,8 +181,18 @@ class AuditRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("rows that break each rule"))
     def rules(self, run: AuditRun) -> str:
-        lines = ((count, name.replace("_", " ")) for name, count in run.counts.items())
-        return format_html_join("", "<div>{} · {}</div>", lines)
+        broken_first = sorted(run.counts.items(), key=lambda rule: -rule[1])
+        return format_html(
+            "<table><tbody>{}</tbody></table>",
+            format_html_join(
+                "",
+                '<tr{}><th scope="row" class="pr-4 text-left">{}</th><td>{}</td></tr>',
+                (
+                    (BROKEN if count else "", name.replace("_", " "), count)
+                    for name, count in broken_first
+                ),
+            ),
+        )
 
 
 @admin.register(PaymentReversal)
@@ -178,6 +200,14 @@ class PaymentReversalAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "provider", "payment_id", "external_id", "cents", "is_active")
     list_filter = ("provider", "is_active")
     search_fields = ("=payment_id", "=external_id")
+    ordering = ("-id",)
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "kind", "outcome", "detail", "external_id")
+    list_filter = ("outcome", "kind")
+    search_fields = ("=external_id", "detail")
     ordering = ("-id",)
 
 

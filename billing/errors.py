@@ -39,6 +39,25 @@ class ProviderUnknown(DomainError):
     title = "There is no such top-up provider"
 
 
+class PaymentProviderAway(DomainError):
+    status = 503
+    code = "unavailable"
+    title = "The payment provider does not answer"
+    retry_after_seconds = 5
+
+
+class ProviderDecides(DomainError):
+    status = 409
+    code = "provider_decides"
+    title = "This payment is not the operator's to decide"
+
+
+class UnsignedEvent(DomainError):
+    status = 400
+    code = "invalid_request"
+    title = "The signature does not fit"
+
+
 class TopUpAlreadyResolved(DomainError):
     status = 409
     code = "already_finished"

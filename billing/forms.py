@@ -10,17 +10,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import MAX_AMOUNT
+from billing.providers import enabled
 
-PROVIDERS = {
-    "demo": _("Demo payment, paid at once"),
-    "manual": _("Invoice, approved by the operator"),
-}
 SUGGESTED_CREDITS = 1_000
 LOW, HIGH = settings.TOP_UP_MIN_CREDITS, min(settings.TOP_UP_MAX_CREDITS, MAX_AMOUNT)
 
 
 def providers() -> list[tuple[str, Any]]:
-    return [(name, PROVIDERS.get(name, name)) for name in settings.TOP_UP_PROVIDERS]
+    return [(name, provider.title) for name, provider in enabled().items()]
 
 
 def limits() -> str:
@@ -37,7 +34,19 @@ class CapForm(forms.Form):
         min_value=0,
         max_value=MAX_AMOUNT,
         required=False,
-        help_text=_("Months are counted in UTC. Empty: no limit."),
+        help_text=_("Months are counted in UTC. 0: nothing can be spent. Empty: no limit."),
+    )
+
+
+class ThresholdForm(forms.Form):
+    """The balance below which a client wants to be warned; empty means never."""
+
+    low_balance_threshold = forms.IntegerField(
+        label=_("Warn below, credits"),
+        min_value=1,
+        max_value=MAX_AMOUNT,
+        required=False,
+        help_text=_("Empty: no warning."),
     )
 
 

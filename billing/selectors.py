@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Sum
 
-from billing.models import LedgerEntry, Wallet
+from billing.models import AuditRun, LedgerEntry, Wallet
 
 
 def spendable(wallet: Wallet) -> int:
@@ -27,3 +27,8 @@ def committed_this_month(wallet: Wallet) -> int:
 def month_start() -> datetime:
     """Give the first moment of this calendar month in UTC."""
     return datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def last_audit() -> AuditRun | None:
+    """Give the audit that ran last, None before the first."""
+    return AuditRun.objects.order_by("-id").first()

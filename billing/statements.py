@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Min, QuerySet, Sum
+from django.db import connection
+from django.db.models import QuerySet, Sum
 from django.http import Http404, StreamingHttpResponse
 
 from billing.models import LedgerEntry, Wallet
@@ -51,16 +52,15 @@ def month_before(month: datetime) -> datetime:
 def statement(*, wallet: Wallet, month: datetime) -> Statement:
     """Add up a month. Its entries are cut by id, so neighbouring months meet without a gap.
 
-    A month begins with the lowest id made in it or later: were the database's clock ever set
-    back, an entry might stand in the neighbouring month, but never in two or in none.
+    Were the database's clock ever set back, an entry might stand in the neighbouring month, but
+    never in two or in none.
     """
     entries = wallet.entries.all()
-    start = first_id(wallet, month)
+    start, end = cut(wallet, month)
     if start is None:
         before, entries = entries, entries.none()
     else:
         before, entries = entries.filter(id__lt=start), entries.filter(id__gte=start)
-        end = first_id(wallet, month_after(month))
         entries = entries if end is None else entries.filter(id__lt=end)
     sums = entries.values("kind").annotate(total=Sum("amount")).order_by("kind")
     last = before.order_by("-id").values_list("balance_after", flat=True).first()
@@ -68,11 +68,36 @@ def statement(*, wallet: Wallet, month: datetime) -> Statement:
     return Statement(month, last or 0, totals, entries)
 
 
-def first_id(wallet: Wallet, moment: datetime) -> int | None:
-    """Find the lowest id among the wallet's entries at or after a moment."""
-    later = wallet.entries.filter(created_at__gte=moment)
-    first: int | None = later.aggregate(first=Min("id"))["first"]
-    return first
+# Each step jumps by the index to the entry that is first by time in the next month with any.
+CUT = """
+WITH RECURSIVE begun (id, month) AS (
+    (SELECT id, date_trunc('month', created_at AT TIME ZONE 'UTC')
+     FROM billing_ledgerentry
+     WHERE wallet_id = %(wallet)s AND created_at >= %(month)s
+     ORDER BY created_at, id LIMIT 1)
+    UNION ALL
+    SELECT later.id, date_trunc('month', later.created_at AT TIME ZONE 'UTC')
+    FROM begun CROSS JOIN LATERAL (
+        SELECT id, created_at FROM billing_ledgerentry
+        WHERE wallet_id = %(wallet)s
+          AND created_at >= (begun.month + interval '1 month') AT TIME ZONE 'UTC'
+        ORDER BY created_at, id LIMIT 1) AS later
+)
+SELECT min(id), min(id) FILTER (WHERE month > %(month)s AT TIME ZONE 'UTC') FROM begun
+"""
+
+
+def cut(wallet: Wallet, month: datetime) -> tuple[int | None, int | None]:
+    """Find the ids at which a month and the next one begin; None where nothing came later.
+
+    A month begins at the lowest of the ids that come first, by time, in it or in any later
+    month. That can only grow from month to month, whatever the clock did, so months neither
+    overlap nor leave an entry out; and it costs one look into the index per month.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CUT, {"wallet": wallet.pk, "month": month})
+        start, end = cursor.fetchone()
+    return start, end
 
 
 class _Echo:

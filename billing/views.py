@@ -1,23 +1,26 @@
 """The pages on which a client sees and buys credits."""
 
-from decimal import Decimal
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
-from billing.forms import CapForm, TopUpForm
+from billing.forms import CapForm, ThresholdForm, TopUpForm
+from billing.low_balance import dismiss_low_balance, set_low_balance_threshold
 from billing.models import LedgerEntry, TopUp
+from billing.receipts import price, receipt_of
 from billing.services import set_spending_cap, wallet_of
 from billing.statements import csv_response, month_after, month_before, month_of, statement
 from billing.top_ups import start_top_up
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
+from mlservice.lib.pagination import page_of
 
 ENTRIES_PER_PAGE = 25
 TOP_UPS_SHOWN = 10
@@ -27,10 +30,9 @@ EXAMPLE_CREDITS = 1_000
 @login_required
 def wallet(request: HttpRequest) -> HttpResponse:
     purse = wallet_of(request.user.pk)
-    entries = Paginator(purse.entries.order_by("-id"), ENTRIES_PER_PAGE)
     context = {
         "wallet": purse,
-        "page": entries.get_page(request.GET.get("page")),
+        "page": page_of(purse.entries.all(), request.GET, ENTRIES_PER_PAGE),
         "top_ups": purse.top_ups.order_by("-id")[:TOP_UPS_SHOWN],
     }
     return render(request, "billing/wallet.html", context)
@@ -44,6 +46,8 @@ def top_up(request: HttpRequest) -> HttpResponse:
         return render(request, "billing/top_up.html", {"form": form, **price_example()})
     if started.status == TopUp.Status.PAID:
         messages.success(request, _("Your credits are in the wallet."))
+    elif started.payable_at:
+        return redirect("top_up_page", started.pk)
     else:
         messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
     return redirect("wallet")
@@ -55,15 +59,57 @@ def wallet_statement(request: HttpRequest, month: str) -> HttpResponseBase:
     shown = statement(wallet=wallet_of(request.user.pk), month=month_of(month))
     if request.GET.get("format") == "csv":
         return csv_response(shown)
-    entries = Paginator(shown.entries.order_by("-id"), ENTRIES_PER_PAGE)
     context = {
         "statement": shown,
         "totals": [(LedgerEntry.Kind(kind).label, sum_) for kind, sum_ in shown.totals.items()],
-        "page": entries.get_page(request.GET.get("page")),
+        "page": page_of(shown.entries, request.GET, ENTRIES_PER_PAGE),
         "earlier": month_before(shown.month),
         "later": month_after(shown.month),
     }
     return render(request, "billing/statement.html", context)
+
+
+@login_required
+@require_safe
+def top_up_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show one's own top-up: what it is for, where it stands and what the operator noted."""
+    shown = get_object_or_404(TopUp, pk=pk, wallet__user=request.user.pk)
+    context = {"top_up": shown, "price": price(shown.cents, shown.currency)}
+    return render(request, "billing/top_up_page.html", context)
+
+
+@login_required
+@require_safe
+def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show what was paid for one's own top-up, to read and to print."""
+    paid = get_object_or_404(TopUp, pk=pk, wallet__user=request.user.pk)
+    shown = receipt_of(paid)
+    if shown is None:
+        raise Http404
+    context = {"receipt": shown, "top_up": paid, "price": price(paid.cents, paid.currency)}
+    return render(request, "billing/receipt.html", context)
+
+
+@login_required
+def low_balance(request: HttpRequest) -> HttpResponse:
+    """Let the client say when to be warned."""
+    purse = wallet_of(request.user.pk)
+    first = {"low_balance_threshold": purse.low_balance_threshold}
+    form = ThresholdForm(request.POST or None, initial=first)
+    if form.is_valid():
+        threshold = form.cleaned_data["low_balance_threshold"]
+        set_low_balance_threshold(wallet_id=purse.pk, threshold=threshold)
+        messages.success(request, _("The warning is set."))
+        return redirect("wallet")
+    return render(request, "billing/low_balance.html", {"form": form})
+
+
+@login_required
+@require_POST
+def low_balance_seen(request: HttpRequest) -> HttpResponse:
+    """Put the warning away, and go on where it was shown."""
+    dismiss_low_balance(wallet_id=wallet_of(request.user.pk).pk)
+    return redirect("dashboard" if request.POST.get("from") == "dashboard" else "wallet")
 
 
 @login_required
@@ -92,9 +138,9 @@ def begun(request: HttpRequest, form: TopUpForm) -> TopUp | None:
 
 
 def price_example() -> dict[str, object]:
-    """Say what a round number of credits costs, in the currency's whole units."""
+    """Say what a round number of credits costs."""
+    cents = EXAMPLE_CREDITS * settings.CREDIT_PRICE_CENTS
     return {
         "example_credits": EXAMPLE_CREDITS,
-        "example_price": Decimal(EXAMPLE_CREDITS * settings.CREDIT_PRICE_CENTS) / 100,
-        "currency": settings.CURRENCY,
+        "example_price": price(cents, settings.CURRENCY),
     }

@@ -43,10 +43,17 @@ if FAILPOINTS and not (DEMO_MODE or DEBUG):
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
+# Where people reach the service: links in mails and payment pages lead back here.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+SITE_URL = SITE_URL or f"http://127.0.0.1:{env.str('PORT', default='') or 8000}"
+if not SITE_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured("SITE_URL must begin with http:// or https://.")
+
 # One switch for everything TLS asks of Django; the proxy in front terminates it.
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Asked from inside, past the proxy that speaks TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -96,6 +103,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "axes",
     "csp",
+    "mlservice.lib.mail",
     "accounts",
     "billing",
     "ml_models",
@@ -266,11 +274,22 @@ SPECTACULAR_SETTINGS = {
 SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=0)
 CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
 CURRENCY = env.str("CURRENCY", default="USD")
-TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or (
-    ["demo", "manual"] if DEMO_MODE else ["manual"]
-)
-if "demo" in TOP_UP_PROVIDERS and not DEMO_MODE:
-    raise ImproperlyConfigured("The demo top-up provider needs DEMO_MODE=true.")
+# Card payments are there when both keys are.
+STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+PAYABLE = {
+    "demo": DEMO_MODE,
+    "stripe": bool(STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET),
+    "manual": True,
+}
+TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or [
+    name for name, is_possible in PAYABLE.items() if is_possible
+]
+if impossible := [name for name in TOP_UP_PROVIDERS if not PAYABLE.get(name)]:
+    raise ImproperlyConfigured(
+        f"TOP_UP_PROVIDERS names {', '.join(impossible)}: demo needs DEMO_MODE=true, stripe "
+        "needs STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, and manual is the only other one."
+    )
 TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
 TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
 TOP_UP_EXPIRES_HOURS = env.int("TOP_UP_EXPIRES_HOURS", default=24 * 14)
@@ -340,6 +359,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "expire-top-ups": {"task": "billing.expire_top_ups", "schedule": crontab(minute=15)},
     "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": crontab(hour=3, minute=0)},
+    # What a worker that was away missed is not made up for: the next round does it all.
+    "tell-low-balances": {
+        "task": "billing.tell_low_balances",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "send-letters": {"task": "mail.send_letters", "schedule": 30, "options": {"expires": 30}},
+    "prune-letters": {"task": "mail.prune_letters", "schedule": crontab(hour=2, minute=45)},
 }
 
 # --- Languages and time --------------------------------------------------------------
@@ -362,14 +389,27 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# --- Mail and logs -------------------------------------------------------------------
+# --- Mail, logs and metrics -------------------------------------------------------------
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+if EMAIL_USE_TLS and EMAIL_USE_SSL:
+    raise ImproperlyConfigured("EMAIL_USE_TLS and EMAIL_USE_SSL exclude each other.")
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="ML Service <noreply@localhost>")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
 LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
 LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+
+# Without a token there is no /metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- Admin ---------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -31,7 +33,7 @@ class PredictionAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = (
         *("id", "user", "version", "hold", "status", "source", "rows_total", "rows_valid"),
-        *("price", "cost", "refunded", "error", "error_code", "metadata", "request_id"),
+        *("price", "cost", "refunded", "refund", "error", "error_code", "metadata", "request_id"),
         *("attempt", "created_at", "published_at", "started_at", "completed_at"),
         *("deadline", "lease_expires_at", "claimed_by", "group_id"),
         *("cancel_requested_at", "predict_seconds", "input_start", "output_start"),
@@ -48,6 +50,14 @@ class PredictionAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             wanted |= Q(pk=UUID(search_term))
         return (queryset.filter(wanted) if search_term else queryset), False
+
+    @admin.display(description=_("refund"))
+    def refund(self, prediction: Prediction) -> str:
+        """Lead to the page on which an operator gives back what was charged."""
+        if not prediction.cost or prediction.refunded:
+            return "–"
+        url = reverse("admin:billing_hold_refund", args=[prediction.hold_id])
+        return format_html('<a href="{}">{}</a>', url, gettext("Refund"))
 
     @admin.display(description=_("input"))
     def input_start(self, prediction: Prediction) -> str:

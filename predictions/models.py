@@ -130,6 +130,13 @@ class Prediction(models.Model):
                 condition=Q(status="processing"),
                 name="prediction_leased",
             ),
+            # What the dashboard adds up is read from the index alone.
+            models.Index(
+                fields=["user", "completed_at"],
+                include=["version", "cost"],
+                condition=Q(status="succeeded"),
+                name="prediction_spend",
+            ),
             models.Index(
                 fields=["deadline"],
                 condition=Q(status="starting", deadline__isnull=False),

@@ -8,7 +8,6 @@ from uuid import UUID
 import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from ml_models.models import ModelVersion
 from ml_models.selectors import find_version, listed_models
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
+from mlservice.lib.pagination import page_of
 from predictions import selectors, tables, wording
 from predictions.errors import AlreadyFinished
 from predictions.forms import HistoryForm, OneRowForm, TableForm, VersionForm
@@ -40,7 +40,7 @@ def predictions(request: HttpRequest) -> HttpResponse:
     """Show the history, newest first, narrowed as asked."""
     form = HistoryForm(request.GET)
     mine = Prediction.objects.for_user(request.user.pk).without_rows().newest_first()
-    page = Paginator(form.narrow(mine), PAGE_SIZE).get_page(request.GET.get("page"))
+    page = page_of(form.narrow(mine), request.GET, PAGE_SIZE)
     is_narrowed = any(request.GET.get(name) for name in form.fields)
     context = {"form": form, "page": page, "is_narrowed": is_narrowed}
     return render(request, "predictions/list.html", context)

@@ -6,6 +6,7 @@ from tests.servers import ensure_servers
 
 os.environ.setdefault("SECRET_KEY", "a key for tests only, long enough to satisfy every check")
 os.environ.setdefault("JWT_SIGNING_KEY", "another key for tests only, also long enough")
+os.environ.setdefault("METRICS_TOKEN", "a token for tests only")
 os.environ["DEMO_MODE"] = "true"
 ensure_servers()
 

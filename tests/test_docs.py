@@ -15,7 +15,12 @@ from django.db import connection, models
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("ml_models/**/*.md")]
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("ml_models/**/*.md"),
+    ]
 )
 DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
 PACKAGES = ("accounts", "billing", "ml_models", "predictions", "mlservice")
@@ -41,7 +46,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def stored_classes() -> dict[str, type[models.Model]]:
-    own = (apps.get_app_config(label).get_models() for label in PACKAGES)
+    own = (apps.get_app_config(label).get_models() for label in (*PACKAGES, "mail"))
     return {model.__name__: model for model in chain.from_iterable(own)}
 
 
@@ -123,7 +128,17 @@ def test_names_of_the_code_exist(document: Path) -> None:
 @every_document
 def test_paths_of_the_code_exist(document: Path) -> None:
     folders = "|".join(
-        [*PACKAGES, "docs", "tests", "scripts", "locale", "templates", "static", "helm"]
+        [
+            *PACKAGES,
+            "benchmarks",
+            "docs",
+            "tests",
+            "scripts",
+            "locale",
+            "templates",
+            "static",
+            "helm",
+        ]
     )
 
     paths = {path for path in quoted(document) if re.fullmatch(rf"(?:{folders})/[\w./-]*", path)}
@@ -133,9 +148,11 @@ def test_paths_of_the_code_exist(document: Path) -> None:
 
 @every_document
 def test_commands_of_make_exist(document: Path) -> None:
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
-    named = re.findall(r"^(?:CI=true )?make (\w+)|`make (\w+)`", document.read_text(), re.MULTILINE)
+    named = re.findall(
+        r"^(?:CI=true )?make ([\w-]+)|`make ([\w-]+)`", document.read_text(), re.MULTILINE
+    )
 
     assert {first or second for first, second in named} <= set(targets)
 

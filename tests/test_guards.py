@@ -4,11 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
+
+from mlservice.celery import app
 
 PUBLIC = {
     "livez",
@@ -22,6 +23,7 @@ PUBLIC = {
     "api_schema",
     "api_docs",
     "api_register",
+    "api_stripe_webhook",
     "api_token",
     "api_token_refresh",
     "api_token_revoke",
@@ -75,11 +77,33 @@ def test_a_private_url_answers_nobody_without_a_user(client: Any, db: None, name
         assert signed_out
 
 
-def test_every_task_has_a_time_limit() -> None:
-    ours = [task for name, task in current_app.tasks.items() if not name.startswith("celery.")]
+def tasks() -> dict[str, Any]:
+    """Give every task of ours by its name, whatever was imported before."""
+    app.loader.import_default_modules()
+    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
 
-    assert ours
-    assert all(task.time_limit or current_app.conf.task_time_limit for task in ours)
+
+def test_every_task_has_a_time_limit() -> None:
+    ours = tasks()
+
+    assert ours.keys() >= {
+        "accounts.flush_expired_tokens",
+        "billing.expire_top_ups",
+        "mlservice.audit_ledger",
+        "predictions.run",
+    }
+    unlimited = [name for name, task in ours.items() if not task.time_limit]
+    assert unlimited == [] or app.conf.task_time_limit
+
+
+def test_every_duty_on_the_schedule_is_a_task_and_the_books_are_audited_every_night() -> None:
+    duties: list[dict[str, Any]] = [*settings.CELERY_BEAT_SCHEDULE.values()]
+    scheduled = {duty["task"]: duty["schedule"] for duty in duties}
+
+    assert scheduled.keys() <= tasks().keys()
+    nightly = scheduled["mlservice.audit_ledger"]
+    assert (len(nightly.minute), len(nightly.hour)) == (1, 1)
+    assert (len(nightly.day_of_week), len(nightly.day_of_month)) == (7, 31)
 
 
 def test_an_unknown_path_under_the_api_is_a_problem(client: Any, db: None) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.models import LedgerEntry, TopUp, Wallet
+from billing.models import MAX_AMOUNT, LedgerEntry, TopUp, Wallet
 
 
 class WalletSerializer(serializers.ModelSerializer[Wallet]):
@@ -12,7 +12,21 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
 
     class Meta:
         model = Wallet
-        fields = ["balance", "held", "available", "shortfall", "spending_cap"]
+        fields = [
+            *("balance", "held", "available", "shortfall"),
+            *("spending_cap", "low_balance_threshold"),
+        ]
+
+
+class LimitsSerializer(serializers.Serializer[Any]):
+    """What a client may change in the own wallet; null lifts a limit."""
+
+    spending_cap = serializers.IntegerField(
+        min_value=0, max_value=MAX_AMOUNT, allow_null=True, required=False
+    )
+    low_balance_threshold = serializers.IntegerField(
+        min_value=1, max_value=MAX_AMOUNT, allow_null=True, required=False
+    )
 
 
 class ReferenceSerializer(serializers.Serializer[Any]):
@@ -34,9 +48,16 @@ class TopUpRequestSerializer(serializers.Serializer[Any]):
 
 
 class TopUpSerializer(serializers.ModelSerializer[TopUp]):
+    checkout_url = serializers.SerializerMethodField(
+        help_text="Where to pay, while it is pending and the provider has a page for it."
+    )
+
     class Meta:
         model = TopUp
-        fields = ["id", "amount", "status", "provider", "note", "created_at"]
+        fields = ["id", "amount", "status", "provider", "checkout_url", "note", "created_at"]
+
+    def get_checkout_url(self, top_up: TopUp) -> str | None:
+        return top_up.payable_at or None
 
 
 class StatementSerializer(serializers.Serializer[Any]):

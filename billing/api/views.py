@@ -18,11 +18,13 @@ from rest_framework.views import APIView
 
 from billing.api.serializers import (
     EntrySerializer,
+    LimitsSerializer,
     StatementSerializer,
     TopUpRequestSerializer,
     TopUpSerializer,
     WalletSerializer,
 )
+from billing.limits import change_limits
 from billing.models import LedgerEntry, TopUp, Wallet
 from billing.services import wallet_of
 from billing.statements import csv_response, month_of, statement
@@ -31,12 +33,21 @@ from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
 from mlservice.lib.pagination import NewestFirst
 
-WALLET = {"balance": 493, "held": 5, "available": 488, "shortfall": 0, "spending_cap": None}
+WALLET = {
+    "balance": 493,
+    "held": 5,
+    "available": 488,
+    "shortfall": 0,
+    "spending_cap": None,
+    "low_balance_threshold": 100,
+}
+LIMITS = {"spending_cap": 5_000, "low_balance_threshold": 100}
 TOP_UP = {
     "id": "0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55",
     "amount": 500,
     "status": "paid",
     "provider": "demo",
+    "checkout_url": None,
     "note": "Demo payment",
     "created_at": "2026-11-23T10:00:00Z",
 }
@@ -70,6 +81,21 @@ class WalletView(RetrieveAPIView[Wallet]):
     def get_object(self) -> Wallet:
         return wallet_of(self.request.user.pk)
 
+    @extend_schema(
+        request=LimitsSerializer,
+        responses={200: WalletSerializer},
+        examples=[
+            OpenApiExample("Limits", LIMITS, request_only=True),
+            OpenApiExample("Wallet", WALLET | LIMITS, response_only=True),
+        ],
+    )
+    def patch(self, request: Request) -> Response:
+        """Change the monthly spending cap, the low balance warning, or both; null lifts one."""
+        body = LimitsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        change_limits(wallet_id=self.get_object().pk, limits=dict(body.validated_data))
+        return Response(WalletSerializer(self.get_object()).data)
+
 
 @extend_schema_view(get=extend_schema(examples=[OpenApiExample("A charge", ENTRY)]))
 class EntryListView(ListAPIView[LedgerEntry]):
@@ -79,7 +105,8 @@ class EntryListView(ListAPIView[LedgerEntry]):
     queryset = LedgerEntry.objects.none()
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
-        return LedgerEntry.objects.filter(wallet__user=self.request.user.pk)
+        # By the wallet itself: through the user the database cannot tell a busy wallet apart.
+        return wallet_of(self.request.user.pk).entries.all()
 
 
 class StatementView(APIView):

@@ -2,7 +2,7 @@
 
 from billing.models.ledger import MAX_AMOUNT, Hold, LedgerEntry, Wallet
 from billing.models.operators import AuditRun, PendingAdjustment
-from billing.models.top_ups import PaymentReversal, TopUp
+from billing.models.top_ups import PaymentReversal, ProviderEvent, TopUp
 
 __all__ = [
     "MAX_AMOUNT",
@@ -11,6 +11,7 @@ __all__ = [
     "LedgerEntry",
     "PaymentReversal",
     "PendingAdjustment",
+    "ProviderEvent",
     "TopUp",
     "Wallet",
 ]

@@ -78,6 +78,13 @@ class Wallet(models.Model):
     def is_frozen(self) -> bool:
         return self.shortfall > 0
 
+    @property
+    def shows_low_balance(self) -> bool:
+        """Say whether the warning of this crossing was given and not dismissed yet."""
+        if self.low_balance_told_at is None or self.low_balance_seen_at is not None:
+            return False
+        return self.low_balance_threshold is not None and self.balance < self.low_balance_threshold
+
 
 class Hold(models.Model):
     """Credits reserved for one piece of work; it resolves once, captured or released.

@@ -90,6 +90,11 @@ class TopUp(models.Model):
     def __str__(self) -> str:
         return f"{self.amount} ({self.status})"
 
+    @property
+    def payable_at(self) -> str:
+        """Give the address of the provider's page while it is open, else nothing."""
+        return self.checkout_url if self.status == self.Status.PENDING else ""
+
 
 class PaymentReversal(models.Model):
     """A refund or a dispute at the provider: `cents` of one payment, taken while it is active.
@@ -114,3 +119,35 @@ class PaymentReversal(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class ProviderEvent(models.Model):
+    """What a provider reported, kept once by its own name, and what came of it here.
+
+    Its body is not kept: it holds personal data, and the provider shows it under the same name.
+    """
+
+    class Outcome(models.TextChoices):
+        APPLIED = "applied", _("applied")
+        REPEATED = "repeated", _("known already")
+        IGNORED = "ignored", _("nothing to do")
+        UNKNOWN = "unknown", _("not about a top-up of ours")
+        DIFFERS = "differs", _("paid another price: look at it")
+        PAID_TWICE = "paid_twice", _("paid twice: give one back")
+        REFUSED = "refused", _("could not be applied: look at it")
+
+    external_id = models.CharField(_("event"), max_length=255, unique=True)
+    provider = models.CharField(_("provider"), max_length=16)
+    kind = models.CharField(_("kind"), max_length=64)
+    outcome = models.CharField(
+        _("outcome"), max_length=10, choices=Outcome.choices, default=Outcome.REFUSED
+    )
+    detail = models.CharField(_("detail"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("payment event")
+        verbose_name_plural = _("payment events")
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.outcome})"

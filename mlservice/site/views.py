@@ -6,7 +6,7 @@ from django.shortcuts import render
 
 from billing.services import wallet_of
 from ml_models.selectors import listed_models
-from mlservice.site.spending import daily_spend
+from mlservice.site.spending import recent_spend
 from predictions.models import Prediction
 
 LATEST = 5
@@ -21,7 +21,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     wallet = wallet_of(request.user.pk)
     context = {
         "wallet": wallet,
-        "spending": daily_spend(wallet=wallet),
+        "spending": recent_spend(user_id=request.user.pk),
         "predictions": Prediction.objects.for_user(request.user.pk)
         .without_rows()
         .newest_first()[:LATEST],

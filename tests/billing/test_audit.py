@@ -120,7 +120,26 @@ def test_an_operator_sees_the_last_run(staff: User, page: Callable[[User], Clien
 
     shown = page(staff).get(reverse("admin:billing_auditrun_change", args=[run.pk]))
 
-    assert "I1 balance is the sum of entries" in shown.content.decode()
+    told = shown.content.decode()
+    assert all(f"{name.replace('_', ' ')}</th><td>0</td>" in told for name in run.counts)
+    assert "agree" in told
+    assert "differ" not in told
+
+
+def test_an_operator_sees_what_differs_first(
+    staff: User, alice: User, page: Callable[[User], Client]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE billing_wallet SET shortfall = 1 WHERE user_id = %s", [alice.pk])
+    run = audit()
+
+    listed = page(staff).get(reverse("admin:billing_auditrun_changelist")).content.decode()
+    told = page(staff).get(reverse("admin:billing_auditrun_change", args=[run.pk]))
+
+    broken = "I2 shortfall is the sum of top ups</th><td>1</td>"
+    assert ">differ</strong>" in listed
+    assert ">differ</strong>" in told.content.decode()
+    assert told.content.decode().index(broken) < told.content.decode().index("</th><td>0</td>")
 
 
 def test_a_hold_without_work_is_found(alice: User) -> None:

@@ -1,14 +1,15 @@
 """A month's cap: what is charged and what is held count, refusals change nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from accounts.models import User
 from billing.errors import InvalidAmount, SpendingCapReached
-from billing.models import Hold
-from billing.selectors import spendable
+from billing.models import Hold, LedgerEntry
+from billing.selectors import month_start, spendable
 from billing.services import (
     Resolution,
     place_hold,
@@ -42,6 +43,24 @@ def test_a_released_hold_does_not_count(alice: User) -> None:
     resolve_holds([Resolution(held(alice, 100, "a").pk, 0)])
 
     held(alice, 100, "b")
+
+    assert wallet_of(alice.pk).held == 100
+
+
+def test_last_months_charges_do_not_count(alice: User) -> None:
+    wallet = wallet_of(alice.pk)
+    set_spending_cap(wallet_id=wallet.pk, cap=100)
+    LedgerEntry.objects.create(
+        wallet=wallet,
+        kind=LedgerEntry.Kind.CAPTURE,
+        amount=-90,
+        balance_after=910,
+        reference_type="prediction",
+        reference_id="last month's",
+        created_at=month_start() - timedelta(microseconds=1),
+    )
+
+    held(alice, 100, "a")
 
     assert wallet_of(alice.pk).held == 100
 

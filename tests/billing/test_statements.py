@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -67,6 +70,29 @@ def test_months_meet_without_a_gap_even_when_the_clock_was_set_back(carol: User)
     assert closing == 85
 
 
+@pytest.mark.parametrize("months", [*permutations([1, 2, 3, 5])])
+def test_each_entry_stands_in_one_month_in_whatever_order_the_clock_ran(
+    db: None, months: tuple[int, ...]
+) -> None:
+    wallet = wallet_of(make_user("dora").pk)
+    made = [entered(wallet, month, 10, 10 * place) for place, month in enumerate(months, start=1)]
+
+    shown = [statement(wallet=wallet, month=datetime(2025, n, 1, tzinfo=UTC)) for n in range(1, 7)]
+
+    assert [entry for month in shown for entry in month.entries.order_by("id")] == made
+    assert [month.opening for month in shown] == [0, *(month.closing for month in shown[:-1])]
+    assert shown[-1].closing == 40
+
+
+def test_entries_in_order_stand_in_the_month_they_were_made(carol: User) -> None:
+    wallet = wallet_of(carol.pk)
+
+    january = statement(wallet=wallet, month=datetime(2025, 1, 1, tzinfo=UTC))
+
+    assert {entry.created_at.month for entry in january.entries} == {1}
+    assert january.totals == {"correction": -30, "grant": 100}
+
+
 @pytest.mark.parametrize("month", ["2025-13", "2025-00", "0000-01", "25-1x"])
 def test_an_impossible_month_is_not_found(
     carol: User, api: Callable[[User], APIClient], month: str
@@ -104,12 +130,27 @@ def test_its_queries_do_not_grow_with_the_rows(
     client, wallet = api(carol), wallet_of(carol.pk)
     client.get(f"{URL}2025-03")
 
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(6) as few:
         client.get(f"{URL}2025-03")
     for extra in range(30):
         entered(wallet, 3, 1, 76 + extra)
     with django_assert_num_queries(len(few)):
         client.get(f"{URL}2025-03")
+
+
+def test_the_queries_of_its_page_do_not_grow_with_the_rows(
+    carol: User, page: Callable[[User], Client], django_assert_num_queries: Any
+) -> None:
+    client, wallet = page(carol), wallet_of(carol.pk)
+    address = "/wallet/statements/2025-03"
+
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    for extra in range(30):
+        entered(wallet, 3, 1, 76 + extra)
+
+    with django_assert_num_queries(len(few)):
+        assert len(list(client.get(address).context["page"])) == 25
 
 
 def test_the_page_shows_the_month_and_its_neighbours(

@@ -24,6 +24,7 @@ def test_a_wallet_shows_balance_held_and_available(api: Any, alice: User) -> Non
         "available": 1_000,
         "shortfall": 0,
         "spending_cap": None,
+        "low_balance_threshold": None,
     }
 
 

@@ -1,6 +1,8 @@
 """The wallet's page: what is there, what moved, and only one's own."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -50,13 +52,36 @@ def test_an_empty_wallet_leads_to_the_top_up(page: PageOf, staff: User) -> None:
     assert "Nothing has moved yet" in response.content.decode()
 
 
-def test_entries_are_cut_into_pages(page: PageOf, alice: User) -> None:
-    for _ in range(29):
-        start_top_up(wallet=wallet_of(alice.pk), amount=1, provider="demo")
+def link(response: Any, rel: str) -> str:
+    """Give the address of the page before or after, empty where there is none."""
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', response.content.decode())
+    return "/wallet" + found[1].replace("&amp;", "&") if found else ""
 
-    last = page(alice).get("/wallet?page=2")
 
-    assert [entry.amount for entry in last.context["page"]] == [1, 1, 1, 1, 1_000]
+def test_entries_are_cut_into_pages_that_lead_to_each_other(page: PageOf, alice: User) -> None:
+    for amount in range(1, 60):
+        start_top_up(wallet=wallet_of(alice.pk), amount=amount, provider="demo")
+    client = page(alice)
+
+    first = client.get("/wallet")
+    second = client.get(link(first, "next"))
+    last = client.get(link(second, "next"))
+
+    amounts = [[entry.amount for entry in one.context["page"]] for one in (first, second, last)]
+    assert amounts == [[*range(59, 34, -1)], [*range(34, 9, -1)], [*range(9, 0, -1), 1_000]]
+    assert (link(first, "prev"), link(last, "next")) == ("", "")
+    back = client.get(link(last, "prev"))
+    assert back.context["page"] == second.context["page"]
+    assert client.get(link(back, "prev")).context["page"] == first.context["page"]
+
+
+@pytest.mark.parametrize("place", ["before=x", "after=x", "before=1", "after=0", "before=\0"])
+def test_a_place_that_makes_no_sense_shows_the_newest(
+    page: PageOf, alice: User, place: str
+) -> None:
+    response = page(alice).get(f"/wallet?{place}")
+
+    assert [entry.amount for entry in response.context["page"]] == [1_000]
 
 
 def test_the_queries_do_not_grow_with_the_entries(page: PageOf, alice: User) -> None:

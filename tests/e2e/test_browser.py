@@ -38,6 +38,15 @@ WORDS = {
         "predict": "Predict",
         "cost": "1 credit",
         "predictions": "Predictions",
+        "top-up": "Top-up",
+        "receipt": "Receipt",
+        "paid state": "paid",
+        "warn me": "Warn me of a low balance",
+        "low balance": "Low balance",
+        "warn below": "Warn below, credits",
+        "save": "Save",
+        "runs low": "Credits run low",
+        "got it": "Got it",
     },
     "ru": {
         "landing": "Прогнозы обученных моделей с оплатой за строку",
@@ -59,6 +68,15 @@ WORDS = {
         "predict": "Получить прогноз",
         "cost": "1 кредит",
         "predictions": "Прогнозы",
+        "top-up": "Пополнение",
+        "receipt": "Квитанция",
+        "paid state": "оплачено",
+        "warn me": "Предупредить о низком балансе",
+        "low balance": "Низкий баланс",
+        "warn below": "Предупредить, если меньше, кредитов",
+        "save": "Сохранить",
+        "runs low": "Кредиты на исходе",
+        "got it": "Понятно",
     },
 }
 
@@ -120,6 +138,39 @@ def test_a_visitor_signs_up_tops_up_and_predicts(
     expect(visit.page.locator(".figures .figure-card__value").first).to_have_text(str(CREDITS - 1))
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_a_client_reads_a_receipt_and_is_warned_once(
+    visitor: Visitor, live_service: LiveService, language: str, width: str
+) -> None:
+    visit, words = visitor(language, width), WORDS[language]
+    sign_up(visit, words)
+    top_up(visit, words)
+
+    visit.follow(words["paid state"])
+    visit.reach("/wallet/top-ups/[0-9a-f-]{36}", words["top-up"])
+    visit.follow(words["receipt"])
+    expect(visit.page.get_by_role("heading", level=1)).to_contain_text(words["receipt"])
+    visit.take_picture()
+    visit.page.emulate_media(media="print")
+    expect(visit.page.locator(".site-header")).to_be_hidden()
+    visit.take_picture()
+    visit.page.emulate_media(media="screen")
+
+    warn_below(visit, words, credits=CREDITS + 1)
+    live_service.manage(
+        "shell", "-c", "from billing.low_balance import look_at_balances; look_at_balances()"
+    )
+    visit.open("/dashboard")
+    expect(visit.page.get_by_text(words["runs low"])).to_be_visible()
+    visit.take_picture()
+    # By keyboard alone.
+    visit.page.get_by_role("button", name=words["got it"]).focus()
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_text(words["runs low"])).to_have_count(0)
+    visit.reach("/dashboard", words["dashboard"])
+
+
 def test_a_visitor_changes_the_language_and_it_stays(visitor: Visitor) -> None:
     visit = visitor("en", "desk")
     visit.open("/")
@@ -172,6 +223,15 @@ def top_up(visit: Visit, words: dict[str, str]) -> None:
     visit.press(words["top up"])
     visit.reach("/wallet", words["wallet"])
     expect(visit.page.get_by_role("status")).to_have_text(words["paid"])
+
+
+def warn_below(visit: Visit, words: dict[str, str], *, credits: int) -> None:
+    visit.open("/wallet")
+    visit.follow(words["warn me"])
+    visit.reach("/wallet/low-balance", words["low balance"])
+    visit.fill(words["warn below"], str(credits))
+    visit.press(words["save"])
+    visit.reach("/wallet", words["wallet"])
 
 
 def predict_one_row(visit: Visit, words: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The operators' desk for predictions: found by id or user, looked at, never touched."""
 
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -9,7 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from billing.services import refund
 from ml_models.models import ModelVersion
+from predictions import runner
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
@@ -79,6 +82,22 @@ def test_the_list_asks_as_often_for_thirty_as_for_three_and_reads_no_rows(
 
     assert len(many) == len(few)
     assert not any('"predictions_prediction"."input"' in query["sql"] for query in many)
+
+
+def test_the_page_of_one_leads_to_its_refund_while_there_is_something_to_give_back(
+    staff: User, prediction: Prediction, page: Page
+) -> None:
+    client = page(staff)
+    before = client.get(f"{ADDRESS}{prediction.pk}/change/").content.decode()
+    runner.run([prediction.pk])
+    charged = client.get(f"{ADDRESS}{prediction.pk}/change/").content.decode()
+
+    found = re.search(r'href="(/admin/billing/hold/\d+/refund)"', charged)
+    assert found
+    assert client.get(found[1]).context["hold"] == prediction.hold
+    refund(hold_id=prediction.hold_id, amount=1, reason="Wrong", actor_id=staff.pk)
+    after = client.get(f"{ADDRESS}{prediction.pk}/change/").content.decode()
+    assert "/refund" not in before + after
 
 
 def queries_of(client: Client) -> list[dict[str, str]]:

@@ -63,7 +63,15 @@ def test_it_is_narrowed_by_days_with_both_days_included(
 
 
 @pytest.mark.parametrize(
-    "filters", [{"status": "x"}, {"since": "x"}, {"model": "x"}, {"page": "x"}, {"model": "a\0"}]
+    "filters",
+    [
+        {"status": "x"},
+        {"since": "x"},
+        {"model": "x"},
+        {"before": "x"},
+        {"after": "x"},
+        {"model": "a\0"},
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_left_aside(
     page: PageOf, alice: User, published_version: ModelVersion, filters: dict[str, str]
@@ -78,7 +86,8 @@ def test_a_page_holds_25(page: PageOf, alice: User, published_version: ModelVers
 
     client = page(alice)
     assert len(shown(client)) == 25
-    assert shown(client, page="2") == [made[0]]
+    assert shown(client, before=str(made[1].pk)) == [made[0]]
+    assert shown(client, after=str(made[0].pk)) == made[:0:-1]
 
 
 def test_queries_do_not_grow_with_the_rows(

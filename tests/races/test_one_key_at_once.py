@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from billing.models import Hold, PaymentReversal, TopUp
@@ -27,6 +28,26 @@ def test_fifty_requests_with_one_key_make_one_prediction(published_version: Mode
 
     assert len(set(made)) == 1
     assert (Prediction.objects.count(), Hold.objects.count()) == (1, 1)
+    assert wallet_of(alice.pk).held == published_version.price
+
+
+def test_fifty_posts_with_one_key_get_one_answer(
+    published_version: ModelVersion, api: Callable[[User], APIClient]
+) -> None:
+    alice = make_user("alice", credits=1_000)
+    body = {"model": "linear-regression", "input": published_version.example}
+
+    def post() -> tuple[int, str]:
+        answer = api(alice).post(
+            "/api/v1/predictions", body, format="json", headers={"Idempotency-Key": "order-1"}
+        )
+        return answer.status_code, answer.json().get("id", answer.json().get("code"))
+
+    answers = set(results(at_once([post] * 50)))
+
+    made = Prediction.objects.get()
+    assert answers - {(409, "idempotency_in_flight")} == {(202, str(made.pk))}
+    assert Hold.objects.count() == 1
     assert wallet_of(alice.pk).held == published_version.price
 
 

@@ -1,7 +1,7 @@
-"""The dashboard: balance, spend day by day, latest predictions."""
+"""The dashboard: balance, spend day by day and model by model, latest predictions."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,10 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import LedgerEntry
+from billing.models import Hold, LedgerEntry
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
-from mlservice.site.spending import daily_spend
+from mlservice.lib.ids import new_id
+from mlservice.site.spending import recent_spend
+from predictions import runner
+from predictions.models import Prediction
 from tests.conftest import make_prediction
 
 pytestmark = pytest.mark.django_db
@@ -22,15 +25,30 @@ pytestmark = pytest.mark.django_db
 PageOf = Callable[[User], Client]
 
 
-def make_capture(user: User, *, amount: int, days_ago: int) -> LedgerEntry:
-    return LedgerEntry.objects.create(
+def make_charged(user: User, version: ModelVersion, *, amount: int, days_ago: int) -> Prediction:
+    """Write a prediction that was done some days ago and cost so much."""
+    done = timezone.now() - timedelta(days=days_ago)
+    hold = Hold.objects.create(
         wallet=wallet_of(user.pk),
-        kind=LedgerEntry.Kind.CAPTURE,
-        amount=-amount,
-        balance_after=0,
+        amount=amount,
+        captured=amount,
+        status=Hold.Status.CAPTURED,
         reference_type="prediction",
-        reference_id=f"{amount}-{days_ago}",
-        created_at=timezone.now() - timedelta(days=days_ago),
+        reference_id=str(new_id()),
+        resolved_at=done,
+    )
+    return Prediction.objects.create(
+        user=user,
+        version=version,
+        hold=hold,
+        status=Prediction.Status.SUCCEEDED,
+        source=Prediction.Source.API,
+        input="[]",
+        rows_total=amount,
+        rows_valid=amount,
+        price=1,
+        cost=amount,
+        completed_at=done,
     )
 
 
@@ -46,17 +64,74 @@ def test_the_dashboard_needs_a_sign_in(client: Client) -> None:
     assert response["Location"] == "/sign-in?next=/dashboard"
 
 
-def test_spend_is_added_up_by_day_and_ends_today(alice: User) -> None:
-    make_capture(alice, amount=30, days_ago=0)
-    make_capture(alice, amount=50, days_ago=1)
-    make_capture(alice, amount=70, days_ago=1)
-    make_capture(alice, amount=900, days_ago=30)
+def test_spend_is_added_up_by_day_and_ends_today(
+    alice: User, published_version: ModelVersion
+) -> None:
+    make_charged(alice, published_version, amount=30, days_ago=0)
+    make_charged(alice, published_version, amount=50, days_ago=1)
+    make_charged(alice, published_version, amount=70, days_ago=1)
+    make_charged(alice, published_version, amount=900, days_ago=30)
 
-    spending = daily_spend(wallet=wallet_of(alice.pk))
+    spending = recent_spend(user_id=alice.pk)
 
     assert [bar.amount for bar in spending.bars[-3:]] == [0, 120, 30]
     assert len(spending.bars) == 30
     assert (spending.total, spending.highest) == (150, 120)
+
+
+def test_spend_is_added_up_by_model_over_its_versions_the_dearest_first(
+    alice: User, published_version: ModelVersion, forest_version: ModelVersion
+) -> None:
+    second = ModelVersion.objects.get(pk=published_version.pk)
+    second.pk, second.number = None, 2
+    second.save()
+    make_charged(alice, published_version, amount=3, days_ago=0)
+    make_charged(alice, second, amount=4, days_ago=2)
+    make_charged(alice, forest_version, amount=50, days_ago=1)
+    make_charged(alice, forest_version, amount=900, days_ago=30)
+
+    spending = recent_spend(user_id=alice.pk)
+
+    shown = [(spent.model.slug, spent.predictions, spent.amount) for spent in spending.models]
+    assert shown == [("random-forest", 1, 50), ("linear-regression", 2, 7)]
+    assert sum(spent.amount for spent in spending.models) == spending.total
+
+
+def test_the_spend_is_what_the_ledger_charged(alice: User, published_version: ModelVersion) -> None:
+    runner.run([make_prediction(alice).pk, make_prediction(alice).pk])
+
+    spending = recent_spend(user_id=alice.pk)
+
+    charged = LedgerEntry.objects.filter(wallet__user=alice, kind=LedgerEntry.Kind.CAPTURE)
+    assert spending.total == -sum(entry.amount for entry in charged) == 2
+
+
+def test_the_spend_by_model_stands_in_a_table_with_a_name(
+    page: PageOf, alice: User, forest_version: ModelVersion
+) -> None:
+    make_charged(alice, forest_version, amount=30, days_ago=0)
+
+    shown = page(alice).get("/dashboard").content.decode()
+
+    assert '<caption id="spending-by-model">The same by model</caption>' in shown
+    assert '<th scope="row">Random Forest</th>' in shown
+
+
+@pytest.mark.parametrize(("zone", "spent"), [("Pacific/Kiritimati", 5), ("Pacific/Midway", 0)])
+def test_the_thirty_days_begin_at_midnight_where_the_reader_lives(
+    page: PageOf, alice: User, published_version: ModelVersion, zone: str, spent: int
+) -> None:
+    alice.time_zone = zone
+    alice.save()
+    first = timezone.localdate(timezone=ZoneInfo(zone)) - timedelta(days=29)
+    midnight = datetime.combine(first, time.min, tzinfo=ZoneInfo(zone))
+    made = make_charged(alice, published_version, amount=5, days_ago=0)
+    edge = midnight if spent else midnight - timedelta(microseconds=1)
+    Prediction.objects.filter(pk=made.pk).update(completed_at=edge)
+
+    spending = page(alice).get("/dashboard").context["spending"]
+
+    assert (spending.total, spending.bars[0].amount) == (spent, spent)
 
 
 def test_a_day_of_the_chart_is_a_day_where_the_reader_lives(page: PageOf, alice: User) -> None:
@@ -69,18 +144,22 @@ def test_a_day_of_the_chart_is_a_day_where_the_reader_lives(page: PageOf, alice:
     assert last.day == timezone.localdate(now, ZoneInfo("Pacific/Kiritimati"))
 
 
-def test_the_highest_day_fills_the_chart_and_a_small_one_stays_visible(alice: User) -> None:
-    make_capture(alice, amount=1_000, days_ago=0)
-    make_capture(alice, amount=1, days_ago=1)
+def test_the_highest_day_fills_the_chart_and_a_small_one_stays_visible(
+    alice: User, published_version: ModelVersion
+) -> None:
+    make_charged(alice, published_version, amount=1_000, days_ago=0)
+    make_charged(alice, published_version, amount=1, days_ago=1)
 
-    bars = daily_spend(wallet=wallet_of(alice.pk)).bars
+    bars = recent_spend(user_id=alice.pk).bars
 
     assert (bars[-1].y, bars[-1].height) == (0, 120)
     assert bars[-2].height == 2
 
 
-def test_the_chart_is_drawn_in_plain_numbers(page: PageOf, alice: User) -> None:
-    make_capture(alice, amount=1_000, days_ago=0)
+def test_the_chart_is_drawn_in_plain_numbers(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
+    make_charged(alice, published_version, amount=1_000, days_ago=0)
 
     drawn = page(alice).get("/dashboard", headers={"accept-language": "ru"}).content.decode()
 
@@ -90,7 +169,7 @@ def test_the_chart_is_drawn_in_plain_numbers(page: PageOf, alice: User) -> None:
 def test_a_stranger_sees_none_of_it(
     page: PageOf, alice: User, bob: User, published_version: ModelVersion
 ) -> None:
-    make_capture(alice, amount=30, days_ago=0)
+    make_charged(alice, published_version, amount=30, days_ago=0)
     make_prediction(alice)
 
     response = page(bob).get("/dashboard")
@@ -103,11 +182,11 @@ def test_the_queries_do_not_grow_with_the_predictions(
     page: PageOf, alice: User, published_version: ModelVersion
 ) -> None:
     signed_in = page(alice)
-    for _ in range(3):
-        make_prediction(alice)
+    for days_ago in range(3):
+        make_charged(alice, published_version, amount=1, days_ago=days_ago)
     with_three = queries_with(signed_in)
 
-    for _ in range(27):
-        make_prediction(alice)
+    for days_ago in range(27):
+        make_charged(alice, published_version, amount=1, days_ago=days_ago)
 
     assert queries_with(signed_in) == with_three
