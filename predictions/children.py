@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from billiard.einfo import ExceptionWithTraceback
+from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from django.db import Error, connection
