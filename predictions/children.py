@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from django.db import Error, connection
@@ -30,8 +31,11 @@ class GroupRequest(Request):
             self._in_background(end_overrun)
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> None:
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
         # A child that was killed is reported as lost, or as its own exit.
-        is_lost = isinstance(exc_info.exception, WorkerLostError | SystemExit)
+        is_lost = isinstance(error, WorkerLostError | SystemExit)
         super().on_failure(exc_info, *args, **kwargs)
         if is_lost:
             self._in_background(give_back)

@@ -42,23 +42,24 @@ SELECT rows_total > %(bulk)s AS is_bulk,
        count(*) FILTER (WHERE status = 'starting' AND published_at IS NULL) AS unpublished,
        count(DISTINCT group_id) FILTER (WHERE status = 'starting') AS groups_out,
        count(*) FILTER (WHERE status = 'processing') AS processing,
-       extract(epoch FROM now() - min(created_at) FILTER (WHERE status = 'starting'))::float8
-           AS oldest
+       extract(epoch FROM statement_timestamp()
+                          - min(created_at) FILTER (WHERE status = 'starting'))::float8 AS oldest
 FROM predictions_prediction
 WHERE status IN ('starting', 'processing')
 GROUP BY 1
 """
 LEASES = """
 SELECT count(*) AS count,
-       count(*) FILTER (WHERE lease_expires_at < now()) AS expired,
-       extract(epoch FROM now() - min(lease_expires_at))::float8 + %(lease)s AS oldest
+       count(*) FILTER (WHERE lease_expires_at < statement_timestamp()) AS expired,
+       extract(epoch FROM statement_timestamp() - min(lease_expires_at))::float8
+           + %(lease)s AS oldest
 FROM predictions_prediction
 WHERE status = 'processing'
 """
 WORKERS = """
 SELECT name, children, queues,
-       extract(epoch FROM now() - seen_at)::float8 AS seen,
-       seen_at > now() - make_interval(secs => %(alive)s) AS is_alive
+       extract(epoch FROM statement_timestamp() - seen_at)::float8 AS seen,
+       seen_at > statement_timestamp() - make_interval(secs => %(alive)s) AS is_alive
 FROM predictions_worker
 ORDER BY name
 LIMIT 200

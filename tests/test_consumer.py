@@ -13,7 +13,7 @@ BODY = [[["one"]], {}, {"chord": None}]
 
 
 def message(body: Any = BODY, headers: Any = HEADERS, kind: str = "application/json") -> Message:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    content: Any = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Message(
         body=content,
         content_type=kind,
