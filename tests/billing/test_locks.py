@@ -69,6 +69,14 @@ def test_a_payment_and_its_reversal_take_the_same_lock(waiting: TopUp) -> None:
     assert (after_payment, advisory_locks()) == (1, 1)
 
 
+def test_a_reversal_takes_the_lock_of_a_payment_that_is_still_to_come(db: None) -> None:
+    record_reversal(
+        provider="manual", payment_id="pay_1", external_id="re_1", cents=1, is_active=True
+    )
+
+    assert advisory_locks() == 1
+
+
 def test_a_payment_without_a_name_takes_none(waiting: TopUp) -> None:
     pay_top_up(top_up_id=waiting.pk)
 

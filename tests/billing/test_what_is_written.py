@@ -219,15 +219,31 @@ def test_a_reversal_of_another_provider_or_payment_is_not_this_ones(db: None) ->
     assert wallet_of(carol.pk).balance == 450
 
 
-def test_a_part_of_a_price_takes_that_part_of_the_credits(settings: Any, db: None) -> None:
+@pytest.mark.parametrize(("cents", "taken"), [(100, 33), (50, 16), (1_499, 499), (2, 0)])
+def test_a_part_of_a_price_takes_that_part_of_the_credits_rounded_down(
+    settings: Any, db: None, cents: int, taken: int
+) -> None:
     settings.CREDIT_PRICE_CENTS = 3
     carol = make_user("carol")
     pay_top_up(top_up_id=pending(carol, 500).pk, payment_id="pay_1")
 
-    top_up = reverse(100)
+    top_up = reverse(cents)
 
     assert top_up is not None
-    assert (top_up.cents, top_up.reversed, wallet_of(carol.pk).balance) == (1_500, 33, 467)
+    assert (top_up.cents, top_up.reversed) == (1_500, taken)
+    assert wallet_of(carol.pk).balance == 500 - taken
+
+
+def test_of_two_reversals_the_one_that_is_undone_is_returned(db: None) -> None:
+    carol = make_user("carol")
+    pay_top_up(top_up_id=pending(carol, 500).pk, payment_id="pay_1")
+    reverse(200)
+    reverse(100, external_id="re_2")
+
+    top_up = reverse(100, external_id="re_2", is_active=False)
+
+    assert top_up is not None
+    assert (top_up.reversed, wallet_of(carol.pk).balance) == (200, 300)
 
 
 def test_free_credits_have_nothing_to_take_back(settings: Any, db: None) -> None:
@@ -416,6 +432,13 @@ def test_an_adjustment_that_is_repeated_says_so(alice: User, staff: User) -> Non
         "This adjustment is in the ledger already.",
         {},
     )
+
+
+def test_an_adjustment_is_known_by_its_kind_of_reference_too(alice: User, staff: User) -> None:
+    hold = place_hold(wallet=wallet_of(alice.pk), amount=1, reference=("prediction", str(ID)))
+    resolve_holds([Resolution(hold.pk, 1)])
+
+    assert adjust(grant, alice, staff, 5, adjustment_id=ID).amount == 5
 
 
 def test_refusals_of_a_refund_say_what_was_charged(alice: User, staff: User) -> None:
