@@ -1,10 +1,11 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races e2e lint types format seed
+.PHONY: setup run test races mutants e2e lint types format seed
 
 setup: ; scripts/install.sh requirements.txt requirements-local.txt requirements-dev.txt
 run: ; ./init.sh
 test: ; scripts/test.sh
 races: setup ; .venv/bin/python -m pytest tests/races
+mutants: setup ; .venv/bin/python -m tests.mutants money
 e2e: setup ; .venv/bin/python -m pytest -m browser
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 types: setup ; scripts/types.sh
