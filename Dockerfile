@@ -1,4 +1,5 @@
-# One image for every role; the role is the command: web, relay, worker, beat or migrate.
+# One image for every role; the role is the command: web, relay, worker, bulk,
+# duties, beat or migrate.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages

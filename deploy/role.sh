@@ -2,15 +2,18 @@
 # The only place that says which process each role of the image is: role.sh <role | command>
 set -eu
 
+# worker_ <queues> <name of the node> <children>
+worker_() {
+  celery_ worker --queues "$1" --hostname "$2@%h" --concurrency "$3" --without-gossip --without-mingle
+}
 celery_() { exec celery --app mlservice "$@"; }
 
 case "${1:-web}" in
   web) exec gunicorn --config mlservice/gunicorn.py ;;
   relay) exec python manage.py run_relay ;;
-  worker)
-    celery_ worker --queues predictions,duties --hostname worker@%h \
-      --concurrency "${WORKER_CONCURRENCY:-$(nproc)}" --without-gossip --without-mingle
-    ;;
+  worker) worker_ "${WORKER_QUEUES:-predictions,bulk}" worker "${WORKER_CONCURRENCY:-$(nproc)}" ;;
+  bulk) worker_ bulk worker "${WORKER_CONCURRENCY:-$(nproc)}" ;;
+  duties) worker_ duties duties 1 ;;
   # It looks at the clock often, so that its health can be told from its turning.
   beat) celery_ beat --schedule /tmp/beat-schedule --pidfile= --max-interval 5 ;;
   migrate) exec python manage.py prepare_database ;;

@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from ml_models.errors import InvalidPrice
 from ml_models.models import MLModel, ModelVersion
-from ml_models.services import check_price, move_stable, retire_version, set_price
+from ml_models.services import (
+    check_again,
+    check_price,
+    move_stable,
+    retire_version,
+    set_price,
+)
 from mlservice.lib.admin import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_filter = ("model", "status")
     list_select_related = ("model",)
     ordering = ("model__slug", "-number")
-    actions = ("make_stable", "retire")
+    actions = ("make_stable", "retire", "check_artifact")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return super().get_queryset(request).select_related("model")
@@ -95,3 +101,13 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             retire_version(version=version)
 
         self.each(request, queryset, end, _("retired"))
+
+    @admin.action(
+        description=gettext_lazy("Check again: serve if the artifact is right now"),
+        permissions=["operate"],
+    )
+    def check_artifact(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
+        def verify(version: ModelVersion) -> None:
+            check_again(version=version)
+
+        self.each(request, queryset, verify, _("serves again"))

@@ -5,8 +5,10 @@ itself is not needed to read them.
 """
 
 import hashlib
+import logging
 import os
 import tempfile
+from importlib.metadata import version as installed_version
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +16,21 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
-from ml_models.errors import ArtifactCorrupt, ArtifactIncompatible, ArtifactMissing
+from ml_models.errors import (
+    ArtifactCorrupt,
+    ArtifactIncompatible,
+    ArtifactMissing,
+    ArtifactUnavailable,
+)
 from ml_models.models import Artifact
+
+logger = logging.getLogger(__name__)
+
+# The store's words for one missing object; a missing bucket is a wrong setting instead.
+NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 
 # A dead store must fail well within a task's time limit.
 REMOTE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
@@ -32,27 +45,54 @@ class Estimator(Protocol):
 def load_estimator(artifact: Artifact) -> Estimator:
     """Return the estimator, unpickled from the very bytes whose digests were checked.
 
-    Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if that cannot be.
+    Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if that can never be, and
+    ArtifactUnavailable if the remote is away.
     """
     # Imported here, since relay and beat name the task and never load a model: it would
     # cost each of them two seconds and 150 MB.
     import joblib
-    import sklearn
 
-    if artifact.sklearn_version != sklearn.__version__:
-        raise ArtifactIncompatible(
-            f"The artifact was made by scikit-learn {artifact.sklearn_version}; "
-            f"this process has {sklearn.__version__}."
-        )
-    estimator: Estimator = joblib.load(BytesIO(read_artifact(artifact)))
+    content = verified(artifact)
+    try:
+        estimator: Estimator = joblib.load(BytesIO(content))
+    except (MemoryError, SoftTimeLimitExceeded):
+        raise
+    # Whatever unpickling trips over, these bytes will do so again.
+    except Exception as failure:
+        raise ArtifactIncompatible(f"The artifact cannot be unpickled: {failure!r}.") from failure
     return estimator
 
 
+def verified(artifact: Artifact) -> bytes:
+    """Return the artifact's bytes once size, digests and scikit-learn's version were checked."""
+    installed = installed_version("scikit-learn")
+    if artifact.sklearn_version != installed:
+        raise ArtifactIncompatible(
+            f"The artifact was made by scikit-learn {artifact.sklearn_version}; "
+            f"this process has {installed}."
+        )
+    return read_artifact(artifact)
+
+
 def read_artifact(artifact: Artifact) -> bytes:
-    """Return the artifact's bytes from the local store, else from the remote, checked."""
+    """Return the artifact's bytes from the local store, else from the remote, checked.
+
+    A local copy that went bad is fetched again where there is a remote to ask.
+    """
     path = stored_path(artifact.md5)
-    if path.is_file():
+    try:
         return checked(path.read_bytes(), artifact)
+    except FileNotFoundError:
+        if not settings.MODEL_REMOTE_BUCKET:
+            raise ArtifactMissing(
+                f"The local store has no {artifact.md5} and no remote is set."
+            ) from None
+    except OSError as failure:
+        raise ArtifactUnavailable(f"The local store cannot be read: {failure}") from failure
+    except ArtifactCorrupt:
+        if not settings.MODEL_REMOTE_BUCKET:
+            raise
+        logger.exception("stored_artifact_corrupt", extra={"md5": artifact.md5})
     content = checked(fetch(artifact), artifact)
     keep(content, path)
     return content
@@ -79,24 +119,38 @@ def checked(content: bytes, artifact: Artifact) -> bytes:
 
 
 def fetch(artifact: Artifact) -> bytes:
-    bucket = settings.MODEL_REMOTE_BUCKET
-    if not bucket:
-        raise ArtifactMissing(f"The local store has no {artifact.md5} and no remote is set.")
+    """Ask the remote. Raise ArtifactMissing if it has no such object, else that it is away."""
     try:
         remote = boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
-        answer = remote.get_object(Bucket=bucket, Key=address(artifact.md5))
+        answer = remote.get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
         # One byte more than published is enough to know that it is wrong.
         content: bytes = answer["Body"].read(artifact.size + 1)
-    except (BotoCoreError, ClientError) as failure:
-        raise ArtifactMissing(f"The remote gave no {artifact.md5}: {failure}") from failure
+    except ClientError as failure:
+        if failure.response.get("Error", {}).get("Code") in NO_SUCH_OBJECT:
+            raise ArtifactMissing(f"The remote has no {artifact.md5}.") from failure
+        raise ArtifactUnavailable(f"The remote refused {artifact.md5}: {failure}") from failure
+    except BotoCoreError as failure:
+        raise ArtifactUnavailable(f"The remote gave no {artifact.md5}: {failure}") from failure
     return content
 
 
 def keep(content: bytes, path: Path) -> None:
-    """Put the bytes into the local store, whole or not at all."""
+    """Put the bytes into the local store, whole or not at all; a full disk is no failure."""
+    try:
+        _write_whole(content, path)
+    except OSError as failure:
+        logger.warning("artifact_not_kept", extra={"path": str(path), "error": str(failure)})
+
+
+def _write_whole(content: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        part.write(content)
-    # As DVC keeps its own: nobody changes what has an address.
-    Path(part.name).chmod(0o444)
-    os.replace(part.name, path)
+        try:
+            part.write(content)
+            part.flush()
+            # As DVC keeps its own: nobody changes what has an address.
+            os.fchmod(part.fileno(), 0o444)
+            os.replace(part.name, path)
+        except OSError:
+            os.unlink(part.name)
+            raise

@@ -21,6 +21,12 @@ class VersionIsStable(DomainError):
     title = "The stable version cannot be retired"
 
 
+class VersionNotBroken(DomainError):
+    status = 409
+    code = "version_not_broken"
+    title = "This version is not broken"
+
+
 class InvalidPrice(DomainError):
     status = 400
     code = "invalid_request"
@@ -33,19 +39,36 @@ class ReleaseNotBuilt(DomainError):
     title = "The pipeline has not built this model"
 
 
-class ArtifactMissing(DomainError):
+class VersionBroken(DomainError):
     status = 503
+    code = "version_broken"
+    title = "This version is broken; the operator must mend it"
+    # Nothing mends itself sooner.
+    retry_after_seconds = 60
+
+
+class ArtifactUnavailable(DomainError):
+    status = 503
+    code = "artifact_unavailable"
+    title = "The model's artifact cannot be fetched just now"
+
+
+class BrokenArtifact(DomainError):
+    """An artifact that will not do, however often it is asked for."""
+
+    status = 503
+
+
+class ArtifactMissing(BrokenArtifact):
     code = "artifact_missing"
-    title = "The model's artifact cannot be fetched"
+    title = "The model's artifact is nowhere"
 
 
-class ArtifactCorrupt(DomainError):
-    status = 503
+class ArtifactCorrupt(BrokenArtifact):
     code = "artifact_corrupt"
     title = "The model's artifact is not the one that was published"
 
 
-class ArtifactIncompatible(DomainError):
-    status = 503
+class ArtifactIncompatible(BrokenArtifact):
     code = "artifact_incompatible"
-    title = "The model's artifact needs another scikit-learn"
+    title = "The model's artifact cannot be read by this scikit-learn"

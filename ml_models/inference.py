@@ -21,7 +21,7 @@ ESTIMATORS_KEPT = 8
 def load(version: ModelVersion) -> Estimator:
     """Return the version's estimator, kept in this process by its digest.
 
-    Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if it cannot be loaded.
+    Raise ArtifactUnavailable or a BrokenArtifact if it cannot be loaded.
     """
     return _load(version.artifact)
 

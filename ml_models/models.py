@@ -58,11 +58,13 @@ class ModelVersion(models.Model):
     """One release of a model; all but its price and status is fixed by a trigger.
 
     `price` is in credits a row. The documents keep the order of their keys: rows reach the
-    estimator in the order of `input_schema["properties"]`.
+    estimator in the order of `input_schema["properties"]`. A broken one has an artifact that
+    cannot be used; it serves again once its bytes were seen to be right.
     """
 
     class Status(models.TextChoices):
         PUBLISHED = "published", _("published")
+        BROKEN = "broken", _("broken")
         RETIRED = "retired", _("retired")
 
     model = models.ForeignKey(
@@ -73,6 +75,8 @@ class ModelVersion(models.Model):
     status = models.CharField(
         _("status"), max_length=9, choices=Status.choices, default=Status.PUBLISHED
     )
+    broken_reason = models.TextField(_("why it is broken"), blank=True, default="", db_default="")
+    broken_at = models.DateTimeField(_("broken since"), null=True)
     artifact_md5 = models.CharField(_("artifact MD5"), max_length=32)
     artifact_sha256 = models.CharField(_("artifact SHA-256"), max_length=64)
     artifact_size = models.BigIntegerField(_("artifact size"))
@@ -97,8 +101,13 @@ class ModelVersion(models.Model):
                 condition=Q(price__gte=1), name="model_version_price_at_least_one"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["published", "retired"]),
+                condition=Q(status__in=["published", "broken", "retired"]),
                 name="model_version_status_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="broken", broken_at__isnull=False)
+                | (~Q(status="broken") & Q(broken_at__isnull=True)),
+                name="model_version_broken_since_when",
             ),
         ]
 
@@ -108,6 +117,10 @@ class ModelVersion(models.Model):
     @property
     def is_retired(self) -> bool:
         return self.status == self.Status.RETIRED
+
+    @property
+    def is_broken(self) -> bool:
+        return self.status == self.Status.BROKEN
 
     @property
     def artifact(self) -> Artifact:

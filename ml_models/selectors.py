@@ -7,7 +7,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.db.models import F, QuerySet
 
-from ml_models.errors import ModelNotFound, VersionRetired
+from ml_models.errors import ModelNotFound, VersionBroken, VersionRetired
 from ml_models.models import MLModel, ModelVersion
 from ml_models.rows import CheckedRows, RowChecker
 
@@ -56,6 +56,17 @@ def _read_version(slug: str, number: int | None) -> ModelVersion:
         raise ModelNotFound(_nothing_at(slug, number))
     if version.is_retired:
         raise VersionRetired(f"Version {version.number} of {slug} is retired.")
+    return version
+
+
+def find_serving_version(*, slug: str, number: int | None = None) -> ModelVersion:
+    """Return a version that can predict now; raise VersionBroken besides, if it is broken."""
+    version = find_version(slug=slug, number=number)
+    if version.is_broken:
+        raise VersionBroken(
+            f"Version {version.number} of {slug} is broken and predicts nothing until the "
+            "operator has mended it. Nothing was charged."
+        )
     return version
 
 

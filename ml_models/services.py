@@ -1,12 +1,24 @@
 """Every write to the registry: publish a version, move the pointer, price and retire."""
 
+import logging
+
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.functions import Now
 
-from ml_models.errors import InvalidPrice, VersionIsStable, VersionRetired
+from ml_models.artifacts import verified
+from ml_models.errors import (
+    InvalidPrice,
+    VersionBroken,
+    VersionIsStable,
+    VersionNotBroken,
+    VersionRetired,
+)
 from ml_models.models import MLModel, ModelVersion
 from ml_models.releases import Release
 from ml_models.selectors import forget_found_versions
+
+logger = logging.getLogger(__name__)
 
 MAX_PRICE = 1_000_000_000
 
@@ -34,13 +46,15 @@ def publish_version(*, release: Release, price: int | None = None) -> tuple[Mode
 
 @transaction.atomic
 def move_stable(*, version: ModelVersion) -> None:
-    """Let a version serve who names none; raise VersionRetired if it is retired.
+    """Let a version serve who names none; raise VersionRetired or VersionBroken if it cannot.
 
     Rolling back is the same move. Other processes follow within VERSION_CACHE_SECONDS.
     """
     locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
     if locked.is_retired:
         raise VersionRetired
+    if locked.is_broken:
+        raise VersionBroken
     MLModel.objects.filter(pk=locked.model_id).update(stable=locked)
     transaction.on_commit(forget_found_versions)
 
@@ -52,8 +66,40 @@ def retire_version(*, version: ModelVersion) -> None:
     locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
     if MLModel.objects.filter(stable=locked).exists():
         raise VersionIsStable
-    ModelVersion.objects.filter(pk=version.pk).update(status=ModelVersion.Status.RETIRED)
+    ModelVersion.objects.filter(pk=version.pk).update(
+        status=ModelVersion.Status.RETIRED, broken_reason="", broken_at=None
+    )
     transaction.on_commit(forget_found_versions)
+
+
+def break_version(*, version_id: int, reason: str) -> bool:
+    """Note that a published version's artifact cannot be used; say whether that was news.
+
+    Other processes refuse it within VERSION_CACHE_SECONDS; what waits for it is failed by the
+    reaper.
+    """
+    published = ModelVersion.objects.filter(pk=version_id, status=ModelVersion.Status.PUBLISHED)
+    is_news = published.update(
+        status=ModelVersion.Status.BROKEN, broken_reason=reason, broken_at=Now()
+    )
+    if is_news:
+        logger.error("version_broke", extra={"version": version_id, "reason": reason})
+        forget_found_versions()
+    return bool(is_news)
+
+
+def check_again(*, version: ModelVersion) -> None:
+    """Let a broken version serve again if its bytes are right now.
+
+    Raise VersionNotBroken, ArtifactUnavailable or a BrokenArtifact; nothing changes then.
+    """
+    if not version.is_broken:
+        raise VersionNotBroken
+    # The store may be slow: no transaction stands open meanwhile.
+    verified(version.artifact)
+    broken = ModelVersion.objects.filter(pk=version.pk, status=ModelVersion.Status.BROKEN)
+    broken.update(status=ModelVersion.Status.PUBLISHED, broken_reason="", broken_at=None)
+    forget_found_versions()
 
 
 @transaction.atomic

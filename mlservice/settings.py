@@ -12,9 +12,9 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
-from kombu import Exchange, Queue
 
 from mlservice import embedded
+from mlservice.lib import queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -289,6 +289,8 @@ VERSION_CACHE_SECONDS = 5
 PREDICTION_MAX_ROWS = 1_000
 PREDICTION_MAX_ERRORS = 200
 PREDICTION_GROUP_MAX_ROWS = 1_000
+# Larger ones travel in a queue of their own, so that the small ones never wait behind them.
+PREDICTION_BULK_ROWS = env.int("PREDICTION_BULK_ROWS", default=100)
 PREDICTION_MAX_AGE_SECONDS = env.int("PREDICTION_MAX_AGE_SECONDS", default=86_400)
 PREDICTION_MAX_ATTEMPTS = 3
 PREDICTION_LEASE_SECONDS = env.int("PREDICTION_LEASE_SECONDS", default=40)
@@ -303,20 +305,11 @@ WEB_THREADS = env.int("WEB_THREADS", default=32)
 # The prediction row is the outbox and the result; the broker only carries ids.
 CELERY_BROKER_URL = env.str("BROKER_URL", default="") or embedded.broker_url()
 BROKER_IS_RABBITMQ = CELERY_BROKER_URL.startswith("amqp")
-CELERY_TASK_QUEUES = [
-    Queue(
-        name,
-        # Celery's own delayed delivery on quorum queues binds to topic exchanges only.
-        Exchange(name, type="topic" if BROKER_IS_RABBITMQ else "direct", durable=True),
-        routing_key=name,
-        durable=True,
-        queue_arguments={"x-queue-type": "quorum"} if BROKER_IS_RABBITMQ else None,
-    )
-    for name in ("predictions", "duties")
-]
-CELERY_TASK_DEFAULT_QUEUE = "duties"
+CELERY_TASK_QUEUES = queues.consumed_queues(is_rabbitmq=BROKER_IS_RABBITMQ)
+CELERY_TASK_DEFAULT_QUEUE = queues.DUTIES
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ROUTES = {"predictions.run": {"queue": "predictions"}}
+CELERY_TASK_ROUTES = {"predictions.run": {"queue": queues.PREDICTIONS}}
+CELERY_WORKER_CONSUMER = "mlservice.consumer:Consumer"
 CELERY_WORKER_DETECT_QUORUM_QUEUES = BROKER_IS_RABBITMQ
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -326,8 +319,13 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS
 CELERY_TASK_SOFT_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS - 5
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# The claim keeps a redelivered message from running twice: what is under way is finished.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = env.int("WORKER_MAX_TASKS_PER_CHILD", default=10_000)
+# What a child may take beside its warmed-up models; one that has grown so large is replaced.
+# 0 means no limit.
+WORKER_MAX_MEMORY_MB = env.int("WORKER_MAX_MEMORY_MB", default=1_024)
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = WORKER_MAX_MEMORY_MB * 1_024 or None
 # A child that loads models from a slow store is starting, not dead.
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

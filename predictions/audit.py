@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from predictions import selectors
+from predictions import lanes
 
 CHECKS = {
     "I4_each_succeeded_prediction_captured_its_cost": """
@@ -56,8 +56,8 @@ def run_checks() -> dict[str, int]:
     oldest = settings.PREDICTION_MAX_AGE_SECONDS + settings.PREDICTION_LEASE_SECONDS + 60
     parameters: dict[str, Any] = {
         "oldest_seconds": oldest,
-        "lost_seconds": selectors.LOST_AFTER_SECONDS,
-        "alive_seconds": selectors.WORKER_ALIVE_SECONDS,
+        "lost_seconds": lanes.LOST_AFTER_SECONDS,
+        "alive_seconds": lanes.WORKER_ALIVE_SECONDS,
     }
     counts = {}
     with connection.cursor() as cursor:

@@ -28,6 +28,12 @@ class AlreadyFinished(DomainError):
     title = "This prediction is finished already"
 
 
+class AlreadyDiscarded(DomainError):
+    status = 409
+    code = "already_discarded"
+    title = "This dead letter was discarded already"
+
+
 class AccountDisabled(DomainError):
     status = 403
     code = "forbidden"

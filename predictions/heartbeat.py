@@ -1,5 +1,7 @@
 """The thread of a worker node that tells the database it lives."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event, Thread
 
 import structlog
@@ -13,9 +15,10 @@ logger = structlog.get_logger(__name__)
 _stopped = Event()
 
 
-def start(*, name: str, children: int) -> None:
+def start(*, name: str, children: int, queues: Sequence[str]) -> None:
     """Begin to beat; the first beat is sent before any task is taken."""
-    Thread(target=_beat, args=(name, children), name="heartbeat", daemon=True).start()
+    beat = partial(record_heartbeat, name=name, children=children, queues=queues)
+    Thread(target=_beat, args=(beat,), name="heartbeat", daemon=True).start()
 
 
 def stop(*, name: str) -> None:
@@ -27,10 +30,10 @@ def stop(*, name: str) -> None:
         logger.warning("heartbeat_not_removed", error=str(error))
 
 
-def _beat(name: str, children: int) -> None:
+def _beat(beat: Callable[[], None]) -> None:
     while not _stopped.is_set():
         try:
-            record_heartbeat(name=name, children=children)
+            beat()
         except Error as error:
             logger.warning("heartbeat_failed", error=str(error))
             connection.close()

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -25,6 +26,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
     def with_version(self) -> "PredictionQuerySet":
         return self.select_related("version__model", "hold")
 
+    def of_lane(self, *, is_bulk: bool) -> "PredictionQuerySet":
+        large = Q(rows_total__gt=settings.PREDICTION_BULK_ROWS)
+        return self.filter(large if is_bulk else ~large)
+
     def without_rows(self) -> "PredictionQuerySet":
         return self.with_version().defer("input", "output", "version__input_schema")
 
@@ -35,6 +40,8 @@ class Prediction(models.Model):
     `input` and `output` are JSON text: the input as it was sent, the output one entry per
     row. `price` is credits per predicted row, frozen at acceptance; `cost` is what was
     charged. `attempt` counts claims; whoever holds the current attempt may settle.
+    `claimed_by` names the node and the process of its child. Past its `deadline` it ends
+    canceled.
     """
 
     class Status(models.TextChoices):
@@ -74,6 +81,8 @@ class Prediction(models.Model):
     group_id = models.UUIDField(null=True)
     published_at = models.DateTimeField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
+    claimed_by = models.CharField(max_length=220, blank=True, default="", db_default="")
+    deadline = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True)
@@ -121,6 +130,11 @@ class Prediction(models.Model):
                 condition=Q(status="processing"),
                 name="prediction_leased",
             ),
+            models.Index(
+                fields=["deadline"],
+                condition=Q(status="starting", deadline__isnull=False),
+                name="prediction_with_deadline",
+            ),
         ]
 
     # Set when a repeated request with the same key found this one.
@@ -150,11 +164,55 @@ class Prediction(models.Model):
 
 
 class Worker(models.Model):
-    """A worker node's heartbeat: how many children it runs and when it was last seen."""
+    """A worker node's heartbeat: its children, what they consume and when it was last seen."""
 
-    name = models.CharField(primary_key=True, max_length=200)
-    children = models.PositiveSmallIntegerField()
-    seen_at = models.DateTimeField(db_default=Now())
+    name = models.CharField(_("name"), primary_key=True, max_length=200)
+    children = models.PositiveSmallIntegerField(_("children"))
+    queues = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("queues"), default=list, db_default=[]
+    )
+    seen_at = models.DateTimeField(_("last seen"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers and queues")
 
     def __str__(self) -> str:
         return self.name
+
+
+class DeadLetter(models.Model):
+    """A message that no worker could take, kept to be looked at and then discarded.
+
+    `queue` is where it was refused, `reason` the broker's word for why; headers and body are
+    shortened.
+    """
+
+    queue = models.CharField(_("queue"), max_length=100, blank=True)
+    task = models.CharField(_("task"), max_length=200, blank=True)
+    reason = models.CharField(_("reason"), max_length=40, blank=True)
+    headers = models.TextField(_("headers"), blank=True)
+    body = models.TextField(_("body"), blank=True)
+    arrived_at = models.DateTimeField(_("arrived"), db_default=Now())
+    discarded_at = models.DateTimeField(_("discarded"), null=True)
+    discarded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("discarded by"),
+    )
+
+    class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(discarded_at__isnull=True, discarded_by__isnull=True)
+                | Q(discarded_at__isnull=False, discarded_by__isnull=False),
+                name="dead_letter_discarded_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task or '?'} ({self.queue or '?'})"

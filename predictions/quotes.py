@@ -9,7 +9,7 @@ from django.conf import settings
 from billing.selectors import spendable
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
-from ml_models.selectors import check_rows, find_version
+from ml_models.selectors import check_rows, find_serving_version
 from predictions.services import as_rows
 
 
@@ -34,10 +34,13 @@ def quote(*, user_id: int | None, model: str, version: int | None = None, input:
     """Check rows and price them, writing nothing.
 
     input: one row (object) or a list of 1 to 1,000 rows. Rows that do not fit are listed in
-    `errors` and cost nothing. Raise ModelNotFound, VersionRetired or TooManyRows.
+    `errors` and cost nothing. Raise ModelNotFound, VersionRetired, VersionBroken or
+    TooManyRows.
     """
     return quote_rows(
-        user_id=user_id, version=find_version(slug=model, number=version), rows=as_rows(input)
+        user_id=user_id,
+        version=find_serving_version(slug=model, number=version),
+        rows=as_rows(input),
     )
 
 

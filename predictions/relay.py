@@ -6,21 +6,18 @@ the two leaves a marked group that nobody claims, which the reaper takes back.
 
 import time
 from threading import Event
-from typing import Any
-from uuid import UUID
 
 import psycopg2
 import structlog
 from django.conf import settings
 from django.db import Error, connection
-from kombu.exceptions import KombuError
 
-from mlservice.celery import app
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import dispatch, selectors
-from predictions.tasks import run_predictions
+from predictions import dead_letters, dispatch, lanes, reaping
+from predictions.lanes import Lane
+from predictions.publisher import BROKER_ERRORS, Publisher
 
 logger = structlog.get_logger(__name__)
 
@@ -30,25 +27,18 @@ REAP_SECONDS = 5.0
 BACK_OFF_SECONDS = 1.0
 WINDOW_CACHE_SECONDS = 1.0
 
-# A refusal, a lost connection and an unroutable message all come under other names.
-with app.connection_for_write() as broker:
-    BROKER_ERRORS: tuple[type[BaseException], ...] = (
-        KombuError,
-        *broker.connection_errors,
-        *broker.channel_errors,
-    )
-
 
 class Relay:
     """One relay process; several may run, rows are marked with SKIP LOCKED."""
 
     def __init__(self) -> None:
         self.stopped = Event()
+        self.publisher = Publisher()
         self.was_woken = False
         self.listener: Listener | None = None
         self.reaped_at = float("-inf")
-        self.window = 1
-        self.window_read_at = float("-inf")
+        self.windows = dict.fromkeys(lanes.LANES, 1)
+        self.windows_read_at = float("-inf")
 
     def run(self) -> None:
         """Work until `stopped` is set; a database or broker that is away is waited for."""
@@ -63,70 +53,73 @@ class Relay:
                 logger.warning("relay_broker_away", error=str(error))
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()
+        self.publisher.close()
 
     def turn(self) -> None:
-        """Publish what fits into the window, reap when it is time, then wait to be woken."""
+        """Reap when it is time, publish what fits into the windows, then wait to be woken."""
         self.listener = self.listener or Listener(["prediction_submitted", "prediction_finished"])
-        was_busy = self.publish_window()
+        # Reaping comes first: it needs no broker, and publishing raises while that is away.
         if time.monotonic() - self.reaped_at >= REAP_SECONDS:
             self.reap()
+        was_busy = self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
         look_again_soon = was_busy or self.was_woken
         self.was_woken = self.listener.wait(BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS)
 
-    def publish_window(self) -> bool:
-        """Publish groups until the window is full or nothing waits; say whether work remains.
+    def publish_windows(self) -> bool:
+        """Publish groups until each lane is full or empty; say whether work remains.
 
-        The window is about one published, unclaimed group per worker child: what does not
-        fit stays in the table, where groups grow.
+        Without a broker nothing is marked: rows would be written and taken back each second.
         """
-        self.read_window()
-        room = self.window - selectors.open_groups()
-        return all(self.publish_group() for _ in range(room))
+        self.publisher.connect()
+        self.read_windows()
+        busy = [lane for lane in lanes.LANES if self.publish_lane(lane)]
+        return bool(busy)
 
-    def read_window(self) -> None:
-        if time.monotonic() - self.window_read_at > WINDOW_CACHE_SECONDS:
-            self.window = max(1, selectors.live_children())
-            self.window_read_at = time.monotonic()
+    def read_windows(self) -> None:
+        if time.monotonic() - self.windows_read_at > WINDOW_CACHE_SECONDS:
+            self.windows = {lane: lanes.window(lane) for lane in lanes.LANES}
+            self.windows_read_at = time.monotonic()
 
-    def publish_group(self) -> bool:
+    def publish_lane(self, lane: Lane) -> bool:
+        """Publish groups until the lane's window is full or nothing waits for it."""
+        room = self.windows[lane] - lanes.open_groups(lane)
+        return all(self.publish_group(lane) for _ in range(room) if not self.stopped.is_set())
+
+    def publish_group(self, lane: Lane = lanes.INTERACTIVE) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
-        ids, rows = dispatch.mark_group(group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS)
+        ids, rows = dispatch.mark_group(
+            group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS, lane=lane
+        )
         if not ids:
             return False
         failpoint("relay_1")
         try:
-            publish(group_id, ids)
+            self.publisher.publish(lane.queue, group_id, ids)
         except Exception:
             dispatch.unpublish_group(group_id)
             raise
         failpoint("relay_2")
-        logger.info("group_published", group_id=str(group_id), predictions=len(ids), rows=rows)
+        logger.info(
+            "group_published",
+            group_id=str(group_id),
+            queue=lane.queue,
+            predictions=len(ids),
+            rows=rows,
+        )
         return True
 
     def reap(self) -> None:
-        """End or revive what was left behind by something that died."""
+        """End or revive what something that died left behind, and take in dead letters."""
         self.reaped_at = time.monotonic()
-        counts = {
-            "leases_returned": dispatch.return_expired_leases(),
-            "attempts_exhausted": dispatch.fail_exhausted(),
-            "expired": dispatch.expire_old(),
-            "unpublished": dispatch.unpublish_lost(window=self.window),
-        }
+        counts = reaping.reap()
         if any(counts.values()):
             logger.warning("reaped", **counts)
+        dead_letters.collect(self.publisher)
 
     def disconnect(self) -> None:
         connection.close()
         if self.listener is not None:
             self.listener.close()
             self.listener = None
-
-
-def publish(group_id: UUID, prediction_ids: list[UUID]) -> None:
-    """Send one message with the ids of a group; return when the broker has confirmed it."""
-    # A broker confirms what it cannot route, unless told that it must arrive somewhere.
-    options: dict[str, Any] = {"mandatory": True} if settings.BROKER_IS_RABBITMQ else {}
-    ids = [str(prediction_id) for prediction_id in prediction_ids]
-    run_predictions.apply_async((ids,), task_id=str(group_id), retry=False, **options)

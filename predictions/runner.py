@@ -10,14 +10,16 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from ml_models import inference
-from ml_models.errors import ArtifactMissing
+from ml_models.errors import ArtifactUnavailable, BrokenArtifact
 from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
-from mlservice.lib.errors import DomainError
+from ml_models.services import break_version
 from mlservice.lib.failpoints import failpoint
+from predictions.dispatch import give_back
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, as_rows, claim, settle
 
@@ -34,13 +36,19 @@ class Job:
     checked: CheckedRows
 
 
-def run(prediction_ids: Sequence[UUID]) -> int:
+def run(
+    prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
+) -> int:
     """Predict what is still free of these; return how many were settled."""
-    claims = sorted(claim(prediction_ids), key=lambda one: one.version_id)
+    taken = claim(prediction_ids, group_id=group_id, claimed_by=claimed_by)
+    claims = sorted(taken, key=lambda one: one.version_id)
     settled = 0
     for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
         group = list(same_version)
-        outcomes = predict_group(version_by_id(version_id), group)
+        try:
+            outcomes = predict_group(version_by_id(version_id), group)
+        except SoftTimeLimitExceeded as error:
+            outcomes = out_of_time(group, error)
         settled += settle(outcomes)
         logger.info("predictions_settled", version_id=version_id, count=len(group))
     return settled
@@ -48,25 +56,36 @@ def run(prediction_ids: Sequence[UUID]) -> int:
 
 def predict_group(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:
     """Predict all rows of a group at once; when that raises, one prediction at a time."""
-    jobs = [Job(one, check_rows(version=version, rows=rows_of(one))) for one in claims]
     try:
-        return predict_stacked(version, jobs)
-    except ArtifactMissing:
+        return predict_stacked(version, claims)
+    except (ArtifactUnavailable, SoftTimeLimitExceeded):
         # A store that is away comes back: the lease ends, and the next attempt asks again.
         raise
+    except BrokenArtifact as error:
+        break_version(version_id=version.pk, reason=error.detail)
+        return [broken(one, error) for one in claims]
     except Exception as error:
-        if len(jobs) == 1:
-            return [failure(jobs[0].claim, error)]
+        if len(claims) == 1:
+            return [failure(claims[0], error)]
         return [outcome for one in claims for outcome in predict_group(version, [one])]
+
+
+def out_of_time(claims: Sequence[Claim], error: SoftTimeLimitExceeded) -> list[Outcome]:
+    """Fail what was alone with its time; of several, give each a time of its own."""
+    if len(claims) == 1:
+        return [failure(claims[0], error)]
+    give_back(claims)
+    return []
 
 
 def rows_of(one: Claim) -> list[Any]:
     return as_rows(msgspec.json.decode(one.input))
 
 
-def predict_stacked(version: ModelVersion, jobs: Sequence[Job]) -> list[Outcome]:
-    """Run one predict over the stacked valid rows of all jobs and hand the values back."""
+def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:
+    """Run one predict over the stacked valid rows of all claims and hand the values back."""
     began = time.perf_counter()
+    jobs = [Job(one, check_rows(version=version, rows=rows_of(one))) for one in claims]
     stacked = [features for job in jobs for features in job.checked.features]
     failpoint("predict_1")
     values = iter(inference.predict(version=version, rows=stacked))
@@ -131,13 +150,25 @@ def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
 def failure(one: Claim, error: Exception) -> Outcome:
     """Record what broke; the traceback goes to the log, a plain sentence to the client."""
     logger.error("prediction_failed", prediction_id=str(one.id), exc_info=error)
-    if isinstance(error, DomainError):
-        sentence = f"{error.title}. Nothing was charged."
-        return Outcome(one.id, one.attempt, Status.FAILED, error=sentence, error_code=error.code)
-    return Outcome(
-        one.id,
-        one.attempt,
-        Status.FAILED,
-        error="The model could not predict these rows. Nothing was charged.",
-        error_code="prediction_failed",
-    )
+    code = next((code for kind, code in CODES.items() if isinstance(error, kind)), OTHER)
+    return failed(one, code)
+
+
+def broken(one: Claim, error: BrokenArtifact) -> Outcome:
+    logger.error("version_broken", prediction_id=str(one.id), exc_info=error)
+    return failed(one, "version_broken")
+
+
+def failed(one: Claim, code: str) -> Outcome:
+    sentence = f"{SENTENCES[code]} Nothing was charged."
+    return Outcome(one.id, one.attempt, Status.FAILED, error=sentence, error_code=code)
+
+
+OTHER = "prediction_failed"
+CODES = {SoftTimeLimitExceeded: "timeout", MemoryError: "out_of_memory"}
+SENTENCES = {
+    "timeout": "The prediction took longer than one may.",
+    "out_of_memory": "The prediction needed more memory than one may have.",
+    "version_broken": "This version of the model is broken.",
+    OTHER: "The model could not predict these rows.",
+}

@@ -1,16 +1,12 @@
-"""Reads that shape: the backlog, the relay's window, and what the reaper looks for."""
+"""Reads that shape: the backlog, what the reaper looks for, and how long things took."""
 
 import time
 from datetime import timedelta
 
-from django.db import connection
-from django.db.models import Sum
 from django.db.models.functions import Now
 
-from predictions.models import Prediction, PredictionQuerySet, Worker
+from predictions.models import Prediction, PredictionQuerySet
 
-LOST_AFTER_SECONDS = 30
-WORKER_ALIVE_SECONDS = 20
 REAP_AT_MOST = 500
 BACKLOG_CACHE_SECONDS = 1.0
 
@@ -33,24 +29,6 @@ def forget_backlog() -> None:
     """Make the next caller count anew."""
     global _backlog
     _backlog = NEVER
-
-
-def live_children() -> int:
-    """Count the worker children whose node sent a heartbeat lately."""
-    alive = Worker.objects.filter(seen_at__gt=Now() - timedelta(seconds=WORKER_ALIVE_SECONDS))
-    return alive.aggregate(total=Sum("children"))["total"] or 0
-
-
-def open_groups() -> int:
-    """Count groups that were published lately and that no worker has claimed yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT count(DISTINCT group_id) FROM predictions_prediction
-               WHERE status = 'starting' AND published_at > now() - make_interval(secs => %s)""",
-            [LOST_AFTER_SECONDS],
-        )
-        count: int = cursor.fetchone()[0]
-    return count
 
 
 def starting_longer_than(seconds: int) -> PredictionQuerySet:

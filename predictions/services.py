@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from billing import services as billing
 from billing.models import Wallet
 from ml_models.models import ModelVersion
-from ml_models.selectors import check_rows, find_version
+from ml_models.selectors import check_rows, find_serving_version
 from mlservice.lib.errors import InvalidRequest
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
@@ -77,9 +78,9 @@ def prepare_submission(*, model: str, version: int | None = None, input: Any) ->
     """Check rows against the version they are meant for, writing nothing.
 
     input: one row (object) or a list of 1 to 1,000 rows. Raise ModelNotFound,
-    VersionRetired, TooManyRows, or InvalidFeatures when no row is valid.
+    VersionRetired, VersionBroken, TooManyRows, or InvalidFeatures when no row is valid.
     """
-    chosen = find_version(slug=model, number=version)
+    chosen = find_serving_version(slug=model, number=version)
     rows = as_rows(input)
     checked = check_rows(version=chosen, rows=rows)
     if not checked.valid:
@@ -115,9 +116,11 @@ def submit_prediction(
     request_id: str = "",
     prediction_id: UUID | None = None,
     key: IdempotencyKey = NO_KEY,
+    cancel_after_seconds: int | None = None,
 ) -> Prediction:
     """Accept a prediction: in one transaction reserve its price and store it.
 
+    What has not finished `cancel_after_seconds` later ends canceled and free.
     A key that was used before gives the prediction it made, with `is_replayed` set. Raise
     InsufficientCredits, WalletFrozen, SpendingCapReached, AccountDisabled, QueueFull or
     IdempotencyMismatch; nothing is stored then.
@@ -149,6 +152,10 @@ def submit_prediction(
             idempotency_key=key.value,
             fingerprint=key.fingerprint,
         )
+        if cancel_after_seconds is not None:
+            # Counted from the database's clock, as everything that ends by time.
+            prediction.deadline = prediction.created_at + timedelta(seconds=cancel_after_seconds)
+            prediction.save(update_fields=["deadline"])
     # A NOTIFY inside the transaction would serialise every commit.
     submitted.send()
     return prediction
@@ -167,14 +174,26 @@ def lock_payer(wallet_id: int) -> Wallet:
     return wallet
 
 
-def claim(prediction_ids: Sequence[UUID]) -> list[Claim]:
+def claim(
+    prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
+) -> list[Claim]:
     """Take what is still `starting` of these, each under a new attempt and a lease.
 
-    Time is the database's; a second delivery of the same ids finds nothing left.
+    Time is the database's; a second delivery of the same ids finds nothing left. With a
+    `group_id` only what is still in that group is taken: a message that comes again after
+    its rows were given back must not bring together what is to go alone.
     """
     failpoint("claim_1")
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [list(prediction_ids), settings.PREDICTION_LEASE_SECONDS])
+        cursor.execute(
+            CLAIM,
+            {
+                "ids": list(prediction_ids),
+                "group_id": group_id,
+                "claimed_by": claimed_by,
+                "lease_seconds": settings.PREDICTION_LEASE_SECONDS,
+            },
+        )
         claims = [Claim(*row) for row in cursor.fetchall()]
     failpoint("claim_2")
     return claims
@@ -183,13 +202,15 @@ def claim(prediction_ids: Sequence[UUID]) -> list[Claim]:
 CLAIM = """
 WITH free AS (
     SELECT id FROM predictions_prediction
-    WHERE id = ANY(%s) AND status = 'starting'
+    WHERE id = ANY(%(ids)s) AND status = 'starting'
+      AND (%(group_id)s::uuid IS NULL OR group_id = %(group_id)s)
+      AND (deadline IS NULL OR deadline > statement_timestamp())
     ORDER BY id FOR UPDATE
 )
 UPDATE predictions_prediction AS prediction
-SET status = 'processing', attempt = attempt + 1,
+SET status = 'processing', attempt = attempt + 1, claimed_by = %(claimed_by)s,
     started_at = coalesce(started_at, statement_timestamp()),
-    lease_expires_at = statement_timestamp() + make_interval(secs => %s)
+    lease_expires_at = statement_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
           prediction.input
@@ -201,7 +222,7 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
 
     Only a prediction that still has the `expected` status and the outcome's attempt is
     touched, so a worker whose lease was given to another changes nothing. A prediction
-    whose cancel was asked meanwhile ends canceled and free.
+    whose cancel was asked meanwhile, or whose deadline passed, ends canceled and free.
     """
     ordered = sorted(outcomes, key=lambda outcome: outcome.id)
     if not ordered:
@@ -237,7 +258,8 @@ WITH outcome AS (
                          %s::text[], %s::text[], %s::float8[])
         AS outcome (id, attempt, status, cost, output, error, error_code, predict_seconds)
 ), current AS (
-    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL AS is_canceled
+    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL
+           OR coalesce(prediction.deadline <= statement_timestamp(), false) AS is_canceled
     FROM outcome JOIN predictions_prediction AS prediction USING (id)
     WHERE prediction.status = %s AND prediction.attempt = outcome.attempt
     ORDER BY prediction.id FOR UPDATE OF prediction

@@ -1,27 +1,53 @@
-"""Celery's side of predictions: a task per group, and a worker node's heartbeat."""
+"""Celery's side of predictions: a task per group, and what a worker node does as it starts."""
 
+import os
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
+from celery import Celery, Task, current_app, shared_task
+from celery.exceptions import Reject
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
+from django.conf import settings
 from django.db import connections
 
 from ml_models import inference
 from ml_models.selectors import stable_versions
+from mlservice.lib.memory import limit_memory
+from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
+from predictions.children import GroupRequest, claimant
 
 
-@shared_task(name="predictions.run")
-def run_predictions(prediction_ids: list[str]) -> None:
+class GroupTask(Task[Any, Any]):
+    Request = f"{GroupRequest.__module__}:{GroupRequest.__qualname__}"
+
+
+@shared_task(name="predictions.run", bind=True, base=GroupTask)
+def run_predictions(self: Any, prediction_ids: list[str]) -> None:
     """Predict a group; ids that are gone, forged or taken already do nothing."""
-    runner.run([UUID(prediction_id) for prediction_id in prediction_ids])
+    try:
+        ids = [UUID(prediction_id) for prediction_id in prediction_ids]
+        group_id = UUID(self.request.id)
+    except (AttributeError, TypeError, ValueError) as unreadable:
+        # It goes to the dead queue, where the operator can look at it.
+        raise Reject(unreadable, requeue=False) from unreadable
+    runner.run(ids, group_id=group_id, claimed_by=claimant(self.request.hostname, os.getpid()))
+
+
+def consumed(app: Celery) -> list[str]:
+    """Name the queues that this node was told to consume."""
+    return sorted(app.amqp.queues.consume_from)
+
+
+def predicts(app: Celery) -> bool:
+    return not {PREDICTIONS, BULK}.isdisjoint(consumed(app))
 
 
 @worker_init.connect
-def preload(**_: Any) -> None:
+def preload(sender: Any, **_: Any) -> None:
     """Load every listed model once, before the children are forked; they share its memory."""
-    inference.preload(stable_versions())
+    if predicts(sender.app):
+        inference.preload(stable_versions())
     # No child may inherit this connection.
     connections.close_all()
 
@@ -29,7 +55,9 @@ def preload(**_: Any) -> None:
 @worker_process_init.connect
 def warm_up(**_: Any) -> None:
     """Predict an example of every listed model before the child takes its first task."""
-    inference.warm_up(stable_versions())
+    if predicts(current_app):
+        inference.warm_up(stable_versions())
+        limit_memory(settings.WORKER_MAX_MEMORY_MB)
 
 
 @worker_ready.connect
@@ -39,7 +67,9 @@ def start_beating(sender: Any, **_: Any) -> None:
     Kombu's hub may poll for up to a second with a late ack still unsent; an empty timer
     makes it turn.
     """
-    heartbeat.start(name=sender.hostname, children=sender.pool.num_processes)
+    heartbeat.start(
+        name=sender.hostname, children=sender.pool.num_processes, queues=consumed(sender.app)
+    )
     if sender.hub is not None:
         sender.hub.call_repeatedly(0.005, lambda: None)
 

@@ -55,17 +55,27 @@ def _server(
 def processes(home: Home) -> list[Program]:
     """Return the service's own processes, in the order they start."""
     children = os.environ.get("WORKER_CONCURRENCY") or "2"
+    consumed = os.environ.get("WORKER_QUEUES") or "predictions,bulk"
+    # Longer than one prediction may take, so that a stop interrupts none.
+    grace_seconds = int(os.environ.get("PREDICTION_TIME_LIMIT_SECONDS") or 30) + 10
     celery = [sys.executable, "-m", "celery", "-A", "mlservice"]
     schedule = str(home.folder / "beat-schedule")
     return [
         Program(
             name="worker",
             command=[
-                *(*celery, "worker", "--queues", "predictions,duties"),
+                *(*celery, "worker", "--queues", consumed),
                 *("--concurrency", children, "--hostname", "worker@%h"),
             ],
-            # Longer than one prediction may take, so that a stop interrupts none.
-            stop_wait_seconds=40,
+            stop_wait_seconds=grace_seconds,
+        ),
+        # A long duty must not occupy a child that predicts; this node loads no models.
+        Program(
+            name="duties",
+            command=[
+                *(*celery, "worker", "--queues", "duties"),
+                *("--concurrency", "1", "--hostname", "duties@%h"),
+            ],
         ),
         Program(name="relay", command=[sys.executable, "manage.py", "run_relay"]),
         Program(
@@ -74,6 +84,8 @@ def processes(home: Home) -> list[Program]:
                 *(sys.executable, "-m", "gunicorn"),
                 *("-c", "mlservice/gunicorn.py", "mlservice.wsgi"),
             ],
+            # Longer than gunicorn gives its own requests.
+            stop_wait_seconds=40,
         ),
         Program(name="beat", command=[*celery, "beat", "--schedule", schedule, "--pidfile="]),
     ]

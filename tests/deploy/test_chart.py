@@ -14,7 +14,7 @@ VALUES: dict[str, Any] = {
     "secrets": {"existingSecret": "mlservice-secrets"},
     "allowedHosts": ["ml.example.com"],
 }
-ROLES = {"web", "relay", "worker", "beat"}
+ROLES = {"web", "relay", "worker", "duties", "beat"}
 
 
 def render(**changes: Any) -> list[dict[str, Any]]:
@@ -64,6 +64,26 @@ def test_a_chart_that_lacks_what_it_must_be_given_is_not_rendered(missing: str, 
 
 def test_it_runs_every_role_and_migrates() -> None:
     assert set(pods()) == ROLES | {"migrate"}
+
+
+def test_bulk_has_nodes_of_its_own_when_it_is_given_some() -> None:
+    objects = render(bulk={"replicas": 2}, worker={"queues": "predictions"})
+
+    bulk = of_kind(objects, "Deployment")["bulk"]["spec"]
+    config = next(iter(of_kind(objects, "ConfigMap").values()))
+    assert bulk["replicas"] == 2
+    assert bulk["template"]["spec"]["containers"][0]["args"] == ["bulk"]
+    assert config["data"]["WORKER_QUEUES"] == "predictions"
+
+
+def test_who_touches_models_and_only_those_may_read_the_store() -> None:
+    reading = {
+        role
+        for role, pod in pods().items()
+        if "AWS_SECRET_ACCESS_KEY" in {each["name"] for each in pod["containers"][0]["env"]}
+    }
+
+    assert reading == {"web", "worker"}
 
 
 def test_it_brings_no_secret_of_its_own() -> None:

@@ -23,7 +23,7 @@ SECRETS = (
     "MINIO_ROOT_PASSWORD",
 )
 ONCE = {"migrate", "models", "bucket"}
-OURS = {"web", "relay", "worker", "beat", "migrate", "models"}
+OURS = {"web", "relay", "worker", "duties", "beat", "migrate", "models"}
 
 pytestmark = pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
 

@@ -56,6 +56,13 @@ def test_a_worker_with_a_fresh_heartbeat_is_well(database: None) -> None:
     assert health.worker_beats()
 
 
+def test_a_node_for_duties_is_known_by_its_own_name(database: None) -> None:
+    Worker.objects.create(name=f"duties@{socket.gethostname()}", children=1)
+
+    assert health.worker_beats("duties")
+    assert not health.worker_beats("worker")
+
+
 def test_a_worker_with_a_stale_heartbeat_is_not(database: None) -> None:
     Worker.objects.create(name=NAME, children=2, seen_at=timezone.now() - timedelta(minutes=1))
 

@@ -20,7 +20,7 @@ from psycopg2 import sql
 from tests.exits import end_with_the_parent
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-QUEUES = ("predictions", "duties")
+QUEUES = ("predictions", "bulk", "duties")
 CELERY = [sys.executable, "-m", "celery", "-A", "mlservice"]
 COMMANDS = {
     "web": [sys.executable, "-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],

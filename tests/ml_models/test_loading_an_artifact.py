@@ -9,7 +9,12 @@ import pytest
 from pytest_django import Settings
 
 from ml_models import artifacts
-from ml_models.errors import ArtifactCorrupt, ArtifactIncompatible, ArtifactMissing
+from ml_models.errors import (
+    ArtifactCorrupt,
+    ArtifactIncompatible,
+    ArtifactMissing,
+    ArtifactUnavailable,
+)
 from ml_models.releases import describe_artifact
 from tests.ml_models.builders import dumped, make_artifact, make_estimator
 from tests.ml_models.s3 import ObjectStore, object_store
@@ -127,10 +132,10 @@ def test_an_object_that_the_remote_lacks_is_missing(object_store: ObjectStore) -
         artifacts.read_artifact(describe_artifact(b"never pushed", "1"))
 
 
-def test_a_remote_that_does_not_answer_is_missing_within_seconds(
+def test_a_remote_that_does_not_answer_is_away_within_seconds(
     object_store: ObjectStore, settings: Settings
 ) -> None:
     settings.MODEL_REMOTE_ENDPOINT_URL = "http://127.0.0.1:9"
 
-    with pytest.raises(ArtifactMissing):
+    with pytest.raises(ArtifactUnavailable):
         artifacts.read_artifact(describe_artifact(b"never pushed", "1"))

@@ -11,10 +11,11 @@ from kombu.exceptions import OperationalError
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
-from predictions import relay as relay_module
-from predictions import selectors
-from predictions.dispatch import mark_group, record_heartbeat, unpublish_lost
+from predictions import lanes
+from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
+from predictions.publisher import Publisher
+from predictions.reaping import unpublish_lost
 from predictions.relay import Relay
 from tests.conftest import make_prediction, make_user
 
@@ -22,7 +23,9 @@ from tests.conftest import make_prediction, make_user
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[UUID]]:
     messages: list[list[UUID]] = []
-    monkeypatch.setattr(relay_module, "publish", lambda group_id, ids: messages.append(sorted(ids)))
+    monkeypatch.setattr(
+        Publisher, "publish", lambda self, queue, group_id, ids: messages.append(sorted(ids))
+    )
     return messages
 
 
@@ -36,7 +39,7 @@ def test_what_waits_for_one_version_goes_out_as_one_message(
 ) -> None:
     ours = [make_prediction(user) for user in (alice, bob, alice)]
 
-    Relay().publish_window()
+    Relay().publish_windows()
 
     assert sent == [sorted(prediction.pk for prediction in ours)]
 
@@ -47,10 +50,10 @@ def test_versions_do_not_share_a_message(
     forest_version: ModelVersion,
     sent: list[list[UUID]],
 ) -> None:
-    record_heartbeat(name="node", children=5)
+    record_heartbeat(name="node", children=5, queues=["predictions"])
     linear, forest = make_prediction(alice), make_prediction(alice, model="random-forest")
 
-    Relay().publish_window()
+    Relay().publish_windows()
 
     assert sorted(sent) == sorted([[linear.pk], [forest.pk]])
 
@@ -59,13 +62,13 @@ def test_the_window_leaves_the_rest_in_the_table(
     settings: Any, alice: User, published_version: ModelVersion, sent: list[list[UUID]]
 ) -> None:
     settings.PREDICTION_GROUP_MAX_ROWS = 1
-    record_heartbeat(name="node", children=2)
+    record_heartbeat(name="node", children=2, queues=["predictions"])
     for _ in range(5):
         make_prediction(alice)
 
     relay = Relay()
-    relay.publish_window()
-    relay.publish_window()
+    relay.publish_windows()
+    relay.publish_windows()
 
     assert len(sent) == 2
     assert Prediction.objects.filter(published_at=None).count() == 3
@@ -112,10 +115,10 @@ def test_what_the_broker_refuses_is_unmarked(
     def refuse(*_: Any) -> None:
         raise OperationalError("broker away")
 
-    monkeypatch.setattr(relay_module, "publish", refuse)
+    monkeypatch.setattr(Publisher, "publish", refuse)
 
     with pytest.raises(OperationalError):
-        Relay().publish_window()
+        Relay().publish_windows()
 
     assert Prediction.objects.filter(published_at=None, group_id=None).count() == 1
 
@@ -125,22 +128,22 @@ def test_a_group_nobody_claimed_is_published_again(
 ) -> None:
     prediction = make_prediction(alice)
     relay = Relay()
-    relay.publish_window()
-    assert unpublish_lost(window=1) == 0
+    relay.publish_windows()
+    assert unpublish_lost(lanes.INTERACTIVE) == 0
 
     grow_old(seconds=31)
-    unpublish_lost(window=1)
-    relay.publish_window()
+    unpublish_lost(lanes.INTERACTIVE)
+    relay.publish_windows()
 
     assert sent == [[prediction.pk], [prediction.pk]]
 
 
 def test_a_node_that_fell_silent_counts_no_more(db: None) -> None:
-    record_heartbeat(name="alive", children=2)
-    record_heartbeat(name="silent", children=3)
+    record_heartbeat(name="alive", children=2, queues=["predictions"])
+    record_heartbeat(name="silent", children=3, queues=["predictions"])
     Worker.objects.filter(name="silent").update(seen_at="2020-01-01T00:00:00Z")
 
-    assert selectors.live_children() == 2
+    assert lanes.live_children() == 2
 
 
 def test_a_stranger_without_work_has_no_part_in_a_group(

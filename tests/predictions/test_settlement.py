@@ -8,9 +8,9 @@ from billing.models import LedgerEntry, Wallet
 from ml_models import inference
 from ml_models.models import ModelVersion
 from predictions import runner
-from predictions.dispatch import expire_old, fail_exhausted, return_expired_leases
 from predictions.errors import AlreadyFinished
 from predictions.models import Prediction
+from predictions.reaping import expire_old, fail_exhausted, return_expired_leases
 from predictions.services import Outcome, cancel_prediction, claim, settle
 from tests.conftest import make_prediction
 

@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 
 from ml_models.models import ModelVersion
-from predictions import relay as relays
 from predictions.models import Prediction
+from predictions.publisher import Publisher
 from predictions.relay import Relay
 from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, results
@@ -25,9 +25,11 @@ def test_each_prediction_is_published_by_one_relay(
     published: list[tuple[UUID, UUID]] = []
     monkeypatch.setattr(settings, "PREDICTION_GROUP_MAX_ROWS", 7)
     monkeypatch.setattr(
-        relays,
+        Publisher,
         "publish",
-        lambda group, own: published.extend((group, prediction_id) for prediction_id in own),
+        lambda self, queue, group, own: published.extend(
+            (group, prediction_id) for prediction_id in own
+        ),
     )
 
     def publish_all() -> int:

@@ -6,15 +6,15 @@ from django.db import connection
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
-from predictions.dispatch import (
+from predictions.dispatch import mark_group, unpublish_group
+from predictions.lanes import INTERACTIVE
+from predictions.models import Prediction
+from predictions.reaping import (
     expire_old,
     fail_exhausted,
-    mark_group,
     return_expired_leases,
-    unpublish_group,
     unpublish_lost,
 )
-from predictions.models import Prediction
 from predictions.services import claim
 from tests.conftest import make_prediction
 
@@ -53,7 +53,7 @@ def test_a_lost_group_returns(alice: User, published_version: ModelVersion) -> N
     mark_group(new_id(), max_rows=10)
     make_older("published_at")
 
-    assert unpublish_lost(window=1) == 1
+    assert unpublish_lost(INTERACTIVE) == 1
     assert waiting() == 1
 
 

@@ -20,7 +20,8 @@ def test_every_process_is_started_again_when_it_dies(tmp_path: Path) -> None:
     found = configured(tmp_path)
 
     programs = [name for name in found.sections() if name.startswith("program:")]
-    assert {"program:web", "program:relay", "program:worker", "program:beat"} <= set(programs)
+    ours = {"web", "relay", "worker", "duties", "beat"}
+    assert {f"program:{name}" for name in ours} <= set(programs)
     assert {found[name]["autorestart"] for name in programs} == {"true"}
 
 
@@ -51,6 +52,27 @@ def test_a_path_with_spaces_and_percent_signs_stays_one_word(tmp_path: Path) -> 
 
     words = shlex.split(command.replace("%%", "%"))
     assert str(folder / "beat-schedule") in words
+
+
+def test_each_queue_is_consumed_and_duties_by_a_node_of_their_own(tmp_path: Path) -> None:
+    found = configured(tmp_path)
+
+    consumed = {
+        name: shlex.split(found[f"program:{name}"]["command"].replace("%%", "%"))
+        for name in ("worker", "duties")
+    }
+
+    assert "predictions,bulk" in consumed["worker"]
+    assert "duties" in consumed["duties"]
+    assert "duties@%h" in consumed["duties"]
+
+
+def test_a_longer_prediction_gives_the_worker_a_longer_grace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREDICTION_TIME_LIMIT_SECONDS", "120")
+
+    assert int(configured(tmp_path)["program:worker"]["stopwaitsecs"]) > 120
 
 
 def test_the_worker_may_finish_a_prediction_before_it_is_ended(tmp_path: Path) -> None:

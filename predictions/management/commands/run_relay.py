@@ -5,10 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mlservice.celery import app
 from predictions.relay import Relay
-
-SOCKET_TIMEOUT_SECONDS = 3
 
 
 class Command(BaseCommand):
@@ -19,12 +16,4 @@ class Command(BaseCommand):
         relay = Relay()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stopped.set())
-        # A broker in a resource alarm never confirms: only socket timeouts end that wait.
-        # They belong to the publisher alone; a worker's connection may rightly be silent.
-        if app.conf.broker_url.startswith("amqp"):
-            app.conf.broker_transport_options = {
-                "confirm_publish": True,
-                "read_timeout": SOCKET_TIMEOUT_SECONDS,
-                "write_timeout": SOCKET_TIMEOUT_SECONDS,
-            }
         relay.run()

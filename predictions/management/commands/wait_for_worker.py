@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions.selectors import live_children
+from predictions.lanes import live_children
 
 POLL_SECONDS = 0.2
 

@@ -1,0 +1,92 @@
+"""The only place that says which way a prediction travels, and how much may be under way there.
+
+Small predictions are interactive, large ones go in bulk. What does not fit into a lane's
+window stays in the table, where groups grow.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Now
+
+from mlservice.lib.queues import BULK as BULK_QUEUE
+from mlservice.lib.queues import PREDICTIONS
+from predictions.models import Worker
+
+LOST_AFTER_SECONDS = 30
+WORKER_ALIVE_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One of the two ways to the workers: a queue, and the predictions that go there."""
+
+    queue: str
+    is_bulk: bool
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What a statement needs to choose this lane's rows with `OF_LANE`."""
+        return {"bulk_rows": settings.PREDICTION_BULK_ROWS, "is_bulk": self.is_bulk}
+
+
+INTERACTIVE = Lane(PREDICTIONS, is_bulk=False)
+BULK = Lane(BULK_QUEUE, is_bulk=True)
+LANES = (INTERACTIVE, BULK)
+OF_LANE = "(rows_total > %(bulk_rows)s) = %(is_bulk)s"
+
+
+def live_children(queue: str = PREDICTIONS) -> int:
+    """Count the children of the nodes that consume a queue and sent a heartbeat lately."""
+    alive = Worker.objects.filter(
+        seen_at__gt=Now() - timedelta(seconds=WORKER_ALIVE_SECONDS), queues__contains=[queue]
+    )
+    return alive.aggregate(total=Sum("children"))["total"] or 0
+
+
+def window(lane: Lane) -> int:
+    """Say how many groups of a lane may be out; one while no node is known.
+
+    Interactive groups wait for one child each. Bulk groups take children for long, so that
+    a node which serves both lanes keeps one of its children free.
+    """
+    return max(1, _children_for_bulk() if lane.is_bulk else live_children(lane.queue))
+
+
+def _children_for_bulk() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(CHILDREN_FOR_BULK, [BULK.queue, WORKER_ALIVE_SECONDS, INTERACTIVE.queue])
+        children: int = cursor.fetchone()[0]
+    return children
+
+
+CHILDREN_FOR_BULK = """
+WITH alive AS (
+    SELECT * FROM predictions_worker
+    WHERE %s = ANY(queues) AND seen_at > now() - make_interval(secs => %s)
+)
+SELECT coalesce(sum(children - (%s = ANY(queues))::int), 0) FROM alive
+"""
+
+
+def open_groups(lane: Lane) -> int:
+    """Count the groups that fill a lane's window: published lately and not claimed yet.
+
+    In bulk those that are being predicted count too: they occupy children.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_GROUPS, lane.parameters | {"lost_seconds": LOST_AFTER_SECONDS})
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+OPEN_GROUPS = f"""
+SELECT count(DISTINCT group_id) FROM predictions_prediction
+WHERE {OF_LANE}
+  AND (status = 'starting' AND published_at > now() - make_interval(secs => %(lost_seconds)s)
+       OR status = 'processing' AND %(is_bulk)s)
+"""  # noqa: S608 (a constant of this file)
