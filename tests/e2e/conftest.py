@@ -10,6 +10,7 @@ from tests.debian.ports import free_port
 from tests.e2e.environment import PLAIN, SHORT_LEASE, SMALL, UNHURRIED
 from tests.e2e.live import LiveService, own_database
 
+
 @pytest.fixture(scope="session")
 def live_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     """Web, relay and a worker of two children, on the run's servers and a database of their own."""

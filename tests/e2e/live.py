@@ -59,7 +59,12 @@ class LiveService:
             self.end(name)
 
     def spawn(
-        self, name: str, *, kind: str = "", env: Mapping[str, str] = NOTHING, more: Sequence[str] = ()
+        self,
+        name: str,
+        *,
+        kind: str = "",
+        env: Mapping[str, str] = NOTHING,
+        more: Sequence[str] = (),
     ) -> None:
         """Start a process of a kind, by default the one it is named after.
 
@@ -121,8 +126,11 @@ class LiveService:
         return done
 
     def try_manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.run_python("manage.py", *arguments)
+
+    def run_python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=CHECKOUT,
             env=self.env,
             capture_output=True,

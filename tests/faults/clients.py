@@ -55,7 +55,9 @@ class Client(Person):
         super().__init__(stack.service.base_url, credits=CREDITS)
         self.user_id = int(stack.query(USER_ID, self.username)[0][0])
 
-    def send(self, body: dict[str, Any], *, key: str, root: str, **headers: str) -> tuple[Answer, Any]:
+    def send(
+        self, body: dict[str, Any], *, key: str, root: str, **headers: str
+    ) -> tuple[Answer, Any]:
         """Post a prediction once."""
         began = time.monotonic()
         try:
@@ -93,6 +95,8 @@ class Load:
     count: int | None = PREDICTIONS
     per_second: float = 50.0
     roots: Sequence[str] = ()
+    # Whether a refusal that says when to come again is followed by another try.
+    patient: bool = True
     headers: dict[str, str] = field(default_factory=dict)
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
@@ -148,7 +152,8 @@ class Load:
             if document is not None:
                 self.accepted[document["id"]] = document
                 return
-            if answer.status not in {NO_ANSWER, 503} or time.monotonic() > deadline:
+            is_retryable = self.patient and answer.status in {NO_ANSWER, 503}
+            if not is_retryable or time.monotonic() > deadline:
                 self.given_up.append(answer)
                 return
             attempt += 1

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.people import Person
 from tests.faults.clients import MODELS, Client, Load
+from tests.faults.form import PREDICTIONS
 from tests.faults.stack import Stack, running_stack
 
 PEOPLE = 4
@@ -70,9 +71,7 @@ def load(people: list[Client], examples: list[dict[str, Any]]) -> LoadMaker:
         # Tokens live for five minutes.
         client.sign_in()
 
-    def make(count: int | None = None, **options: Any) -> Load:
-        if count is not None:
-            options["count"] = count
-        return Load(people, options.pop("bodies", examples), **options)
+    def make(count: int | None = PREDICTIONS, **options: Any) -> Load:
+        return Load(**{"clients": people, "bodies": examples, "count": count, **options})
 
     return make

@@ -95,7 +95,5 @@ WHERE wallet.user_id = ANY(%s)
 def attempts(stack: Stack, *loads: Load) -> Counter[int]:
     """Count the predictions by how often a worker took them."""
     ids = [id for load in loads for id in load.ids]
-    rows = stack.query(
-        "SELECT attempt FROM predictions_prediction WHERE id = ANY(%s::uuid[])", ids
-    )
+    rows = stack.query("SELECT attempt FROM predictions_prediction WHERE id = ANY(%s::uuid[])", ids)
     return Counter(attempt for (attempt,) in rows)

@@ -180,4 +180,3 @@ def running_service(
     finally:
         for name in list(service.processes):
             service.kill(name)
-
