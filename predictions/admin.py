@@ -6,11 +6,14 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mlservice.lib.admin import ReadOnlyAdmin
-from predictions.models import Prediction, Worker
+from predictions.models import DeadLetter, Prediction, Worker
+from predictions.services import discard_dead_letter
+from predictions.status import queue_status
 
 SHOWN_CHARACTERS = 4_000
 
@@ -30,6 +33,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         *("id", "user", "version", "hold", "status", "source", "rows_total", "rows_valid"),
         *("price", "cost", "refunded", "error", "error_code", "metadata", "request_id"),
         *("attempt", "created_at", "published_at", "started_at", "completed_at"),
+        *("deadline", "lease_expires_at", "claimed_by", "group_id"),
         *("cancel_requested_at", "predict_seconds", "input_start", "output_start"),
     )
 
@@ -56,4 +60,54 @@ class PredictionAdmin(ReadOnlyAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    list_display = ("name", "children", "seen_at")
+    """The nodes, and above them how the queues do."""
+
+    list_display = ("name", "children", "consumes", "seen_at")
+    list_before_template = "admin/predictions/queues.html"
+    ordering = ("name",)
+
+    @admin.display(description=_("queues"))
+    def consumes(self, worker: Worker) -> str:
+        return ", ".join(worker.queues)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        shown = (extra_context or {}) | {"queues": queue_status()}
+        response: HttpResponse = super().changelist_view(request, shown)
+        return response
+
+
+class DiscardedFilter(admin.SimpleListFilter):
+    title = _("discarded")
+    parameter_name = "discarded"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("not yet")), ("yes", _("discarded"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(discarded_at__isnull=self.value() == "no")
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnlyAdmin):
+    """What no worker could take: looked at, then discarded by somebody."""
+
+    list_display = (
+        *("id", "arrived_at", "queue", "task", "reason"),
+        *("discarded_at", "discarded_by"),
+    )
+    list_filter = (DiscardedFilter, "queue", "reason")
+    list_select_related = ("discarded_by",)
+    search_fields = ("=task",)
+    ordering = ("-id",)
+    actions = ("discard",)
+
+    @admin.action(description=_("Discard: it was looked at"), permissions=["operate"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:
+        def put_aside(letter: DeadLetter) -> None:
+            discard_dead_letter(letter=letter, actor_id=int(request.user.pk or 0))
+
+        self.each(request, queryset, put_aside, gettext("discarded"))

@@ -1,14 +1,12 @@
-"""The only place that moves dead letters from the broker into the table, and discards them."""
+"""The only place that moves dead letters from the broker into the table."""
 
 import json
 from typing import Any
 
 import structlog
 from django.db import Error
-from django.db.models.functions import Now
 from kombu import Message
 
-from predictions.errors import AlreadyDiscarded
 from predictions.models import DeadLetter
 from predictions.publisher import Publisher
 
@@ -68,10 +66,3 @@ def stored(value: Any, characters: int) -> str:
     )
     # A lone surrogate has no UTF-8, and PostgreSQL knows no NUL.
     return text[:characters].replace("\x00", "\ufffd").encode(errors="replace").decode()
-
-
-def discard(*, letter: DeadLetter, actor_id: int) -> None:
-    """Put a dead letter aside, once, by somebody. Raise AlreadyDiscarded otherwise."""
-    waiting = DeadLetter.objects.filter(pk=letter.pk, discarded_at=None)
-    if not waiting.update(discarded_at=Now(), discarded_by_id=actor_id):
-        raise AlreadyDiscarded

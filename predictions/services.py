@@ -23,12 +23,13 @@ from mlservice.lib.wakeup import Wakeup
 from predictions import selectors
 from predictions.errors import (
     AccountDisabled,
+    AlreadyDiscarded,
     AlreadyFinished,
     InvalidFeatures,
     QueueFull,
     TooManyRows,
 )
-from predictions.models import Prediction
+from predictions.models import DeadLetter, Prediction
 
 Status = Prediction.Status
 
@@ -293,3 +294,10 @@ def cancel_prediction(*, prediction: Prediction) -> Prediction:
     if prediction.status == Status.STARTING:
         return cancel_prediction(prediction=prediction)
     return prediction
+
+
+def discard_dead_letter(*, letter: DeadLetter, actor_id: int) -> None:
+    """Put a dead letter aside, once, by somebody. Raise AlreadyDiscarded otherwise."""
+    waiting = DeadLetter.objects.filter(pk=letter.pk, discarded_at=None)
+    if not waiting.update(discarded_at=Now(), discarded_by_id=actor_id):
+        raise AlreadyDiscarded

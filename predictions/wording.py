@@ -69,6 +69,10 @@ REFUSALS = {
     "insufficient_credits": gettext_lazy(
         "Not enough credits: this takes {required}, you have {available}."
     ),
+    "version_broken": gettext_lazy(
+        "This version of the model is broken and must be mended by the operator. "
+        "Nothing was charged."
+    ),
     "queue_full": gettext_lazy("The service is busy. Nothing was charged; try again in a moment."),
     "forbidden": gettext_lazy("This account is disabled. Ask the operator."),
 }
@@ -90,6 +94,11 @@ FAILURES = {
     "prediction_failed": gettext_lazy(
         "The model could not predict these rows. Nothing was charged."
     ),
+    "timeout": gettext_lazy("It took longer than a prediction may. Nothing was charged."),
+    "out_of_memory": gettext_lazy(
+        "It needed more memory than a prediction may have. Nothing was charged."
+    ),
+    "version_broken": gettext_lazy("This version of the model is broken. Nothing was charged."),
     "attempts_exhausted": gettext_lazy("Its worker was lost too often. Nothing was charged."),
 }
 

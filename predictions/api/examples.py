@@ -24,6 +24,7 @@ PREDICTION: dict[str, Any] = {
     "started_at": "2026-11-23T10:01:00.004000Z",
     "completed_at": "2026-11-23T10:01:00.011000Z",
     "cancel_requested_at": None,
+    "deadline": None,
     "metrics": {"queue_seconds": 0.004, "predict_seconds": 0.002, "total_seconds": 0.011},
     "data_removed": False,
     "urls": {

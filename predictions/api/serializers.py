@@ -103,6 +103,7 @@ class PredictionSummarySerializer(serializers.ModelSerializer[Prediction]):
             "started_at",
             "completed_at",
             "cancel_requested_at",
+            "deadline",
             "metrics",
             "data_removed",
             "urls",

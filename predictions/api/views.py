@@ -19,6 +19,8 @@ from rest_framework.views import APIView
 from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
 from predictions.api import examples
+from predictions.api.cancel_after import CANCEL_AFTER, cancel_after_seconds
+from predictions.api.cancel_after import HEADER as CANCEL_AFTER_HEADER
 from predictions.api.filters import PredictionFilter
 from predictions.api.prefer import preferred_wait_seconds
 from predictions.api.serializers import (
@@ -54,6 +56,7 @@ class PredictionListView(ListAPIView[Prediction]):
                 OpenApiParameter.HEADER,
                 description="`wait=N` waits up to N seconds (1 to 60) for the prediction.",
             ),
+            CANCEL_AFTER,
             IDEMPOTENCY_KEY,
         ],
         examples=[examples.REQUEST, examples.FINISHED],
@@ -67,6 +70,7 @@ class PredictionListView(ListAPIView[Prediction]):
             return accepted(request, earlier, waited_seconds=0)
         metadata = body.validated_data.pop("metadata", {})
         seconds = preferred_wait_seconds(request.headers.get("Prefer", ""))
+        cancel_after = cancel_after_seconds(request.headers.get(CANCEL_AFTER_HEADER))
         prediction = submit_and_wait(
             seconds=seconds,
             submission=prepare_submission(**body.validated_data),
@@ -74,6 +78,7 @@ class PredictionListView(ListAPIView[Prediction]):
             source=Prediction.Source.API,
             metadata=metadata,
             key=key,
+            cancel_after_seconds=cancel_after,
             request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
         )
         return accepted(request, prediction, waited_seconds=seconds)
