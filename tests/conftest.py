@@ -24,6 +24,12 @@ from predictions.services import prepare_submission, submit_prediction
 PASSWORD = "a long and private phrase"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    ledger = parser.getgroup("ledger machine")
+    ledger.addoption("--ledger-examples", type=int, help="so many new examples, not the usual ones")
+    ledger.addoption("--ledger-steps", type=int, default=30, help="steps in each example")
+
+
 def make_user(username: str, *, credits: int = 0, **fields: Any) -> User:
     user = register_user(
         username=username, email=f"{username}@example.com", password=PASSWORD, **fields
