@@ -1,4 +1,4 @@
-"""Debian's own PostgreSQL and RabbitMQ, private to a test run, on ports and in folders of its own."""
+"""Debian's own PostgreSQL and RabbitMQ, private to a test run."""
 
 from pathlib import Path
 

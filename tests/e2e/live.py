@@ -152,7 +152,7 @@ class LiveService:
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            return list(cursor.fetchall())
+            return list(cursor.fetchall()) if cursor.description else []
 
     def purge_broker(self) -> int:
         """Lose every message that waits in the broker; return how many there were."""

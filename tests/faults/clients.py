@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from tests.e2e.people import Person
 from tests.faults.form import PREDICTIONS
@@ -53,6 +54,8 @@ class Client(Person):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack.service.base_url, credits=CREDITS)
+        # Several threads may speak for one person.
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=64))
         self.user_id = int(stack.query(USER_ID, self.username)[0][0])
 
     def send(
@@ -64,7 +67,7 @@ class Client(Person):
             response = self.session.post(
                 f"{root}/predictions",
                 json=body,
-                headers={"Idempotency-Key": key, **headers},
+                headers=headers,
                 timeout=REQUEST_SECONDS,
             )
         except requests.RequestException as broken:
@@ -97,7 +100,8 @@ class Load:
     roots: Sequence[str] = ()
     # Whether a refusal that says when to come again is followed by another try.
     patient: bool = True
-    headers: dict[str, str] = field(default_factory=dict)
+    # Requests without keys wait for a locked wallet as long as it takes.
+    keyed: bool = True
     accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     given_up: list[Answer] = field(default_factory=list)
@@ -144,10 +148,11 @@ class Load:
 
     def _send_until_accepted(self, client: Client, turn: int) -> None:
         body = self.bodies[(turn // len(self.clients)) % len(self.bodies)]
-        key, deadline, attempt = uuid4().hex, time.monotonic() + PATIENCE_SECONDS, turn
+        headers = {"Idempotency-Key": uuid4().hex} if self.keyed else {}
+        deadline, attempt = time.monotonic() + PATIENCE_SECONDS, turn
         while True:
             root = self.roots[attempt % len(self.roots)]
-            answer, document = client.send(body, key=key, root=root, **self.headers)
+            answer, document = client.send(body, root=root, **headers)
             self.answers.append(answer)
             if document is not None:
                 self.accepted[document["id"]] = document

@@ -21,4 +21,9 @@ def _faked(time: str) -> dict[str, str]:
     if not found:
         raise FileNotFoundError("libfaketime is missing: apt-get install faketime")
     # Timeouts keep their own clock, as they do where only the calendar is wrong.
-    return {"LD_PRELOAD": str(found[0]), "FAKETIME": time, "DONT_FAKE_MONOTONIC": "1"}
+    return {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME": time,
+        "DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(Path(__file__).parent / "clocks"),
+    }

@@ -119,7 +119,7 @@ class Stack:
     @contextmanager
     def disk_alarm(self) -> Iterator[None]:
         """Have the broker take nothing, as it does when its disk is full."""
-        self.rabbitmq.control("set_disk_free_limit", "1000TB")
+        self.rabbitmq.control("set_disk_free_limit", "900GB")
         try:
             yield
         finally:

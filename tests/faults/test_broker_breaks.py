@@ -1,12 +1,11 @@
 """The broker stops, dies, fills up or loses its queues: clients notice nothing, work waits."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.faults.clients import Client, p99
+from tests.faults.clients import Client, Load, p99
 from tests.faults.conftest import LoadMaker
 from tests.faults.form import PREDICTIONS, sized
 from tests.faults.invariants import assert_all_succeeded, wait_for_quiet
@@ -66,13 +65,13 @@ def test_requests_are_accepted_while_the_broker_has_an_alarm(
             "the relay has noticed",
             timeout_seconds=NOTICED_SECONDS,
         )
-        busy = threads_that_answer(stack, people[0], during.bodies[0])
-    wait_for_quiet(stack, before, during)
+        with every_thread_waiting(stack, load, people[0]) as crowd:
+            pass
+    wait_for_quiet(stack, before, during, crowd)
 
     assert [answer for answer in during.answers if not answer.is_accepted] == []
     assert p99(during.answers) < ACCEPT_SECONDS
-    assert busy == int(stack.service.env["WEB_THREADS"])
-    assert_all_succeeded(stack, before, during)
+    assert_all_succeeded(stack, before, during, crowd)
 
 
 def test_a_queue_that_was_deleted_is_noticed_and_made_again(
@@ -100,25 +99,17 @@ def test_a_queue_that_was_deleted_is_noticed_and_made_again(
     assert_all_succeeded(stack, before, after)
 
 
-def threads_that_answer(stack: Stack, client: Client, body: dict[str, object]) -> int:
-    """Count the web threads that are free: each is made to wait for one locked wallet."""
-    wanted = int(stack.service.env["WEB_THREADS"])
+@contextmanager
+def every_thread_waiting(stack: Stack, load: LoadMaker, client: Client) -> Iterator[Load]:
+    """Have each web thread wait for one locked wallet: none that is stuck could."""
+    threads = int(stack.service.env["WEB_THREADS"])
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    counts = []
-
-    def ask(_: int) -> int:
-        return client.session.post(f"{client.root}/predictions", json=body, timeout=60).status_code
-
-    with ThreadPoolExecutor(wanted) as pool:
-        with stack.service.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(
-                "SELECT 1 FROM billing_wallet WHERE user_id = %s FOR UPDATE", [client.user_id]
-            )
-            answers = pool.map(ask, range(wanted))
-            stack.service.wait_until(
-                lambda: counts.append(stack.query(waiting)[0][0]) or counts[-1] >= wanted,
-                "every web thread waits for the wallet",
-            )
-        assert set(answers) == {202}
-    return counts[-1]
+    crowd = load(threads, clients=[client] * threads, per_second=1_000, keyed=False)
+    lock = "SELECT 1 FROM billing_wallet WHERE user_id = %s FOR UPDATE"
+    with crowd, stack.service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(lock, [client.user_id])
+        stack.service.wait_until(
+            lambda: stack.query(waiting)[0][0] == threads, "every web thread waits for the wallet"
+        )
+        yield crowd

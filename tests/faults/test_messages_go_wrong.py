@@ -86,11 +86,9 @@ def test_two_of_each_relay_and_beat_have_the_effect_of_one(
     for number in range(relays):
         stack.service.spawn(f"relay-{number}", kind="relay")
     unpaid = people[0].post("wallet/top-ups", {"amount": 5, "provider": "manual"})["id"]
-    stack.query(
-        "UPDATE billing_topup SET expires_at = now() - interval '1 day' WHERE id = %s RETURNING id",
-        unpaid,
-    )
-    just_before = datetime.now(UTC).replace(minute=14, second=55)
+    overdue = "UPDATE billing_topup SET expires_at = now() - interval '1 day' WHERE id = %s"
+    stack.query(overdue, unpaid)
+    just_before = datetime.now(UTC).replace(minute=14, second=45)
     for name in ("beat-1", "beat-2"):
         plan = stack.service.folder / name
         clock = clock_at(just_before)
