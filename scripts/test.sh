@@ -13,6 +13,7 @@ install_debian_packages() {
   local packages=()
   [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(faketime)
   [ -e /usr/bin/chromium ] || packages+=(chromium)
   [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -60,6 +61,9 @@ main() {
     step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
     env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \
       .venv/bin/python -m pytest "${strict[@]}" -m broker
+    step "Faults, in their short form, on servers of their own"
+    env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
+      .venv/bin/python -m pytest "${strict[@]}" tests/faults
   fi
 }
 

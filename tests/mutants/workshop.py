@@ -52,7 +52,7 @@ def run_tests(checkout: Path, nodes: list[str]) -> tuple[str, str]:
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+        output, _ = process.communicate(timeout=LIMIT_SECONDS * len(nodes))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return "hung", process.communicate()[0]
