@@ -1,5 +1,8 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races mutants mutmut e2e bench-books lint types format seed
+.PHONY: setup run test races faults chaos mutants mutmut e2e bench-books lint types format seed
+
+# The fault tests bring servers of their own; nobody's others are asked or started.
+UNSHARED = DATABASE_URL=postgresql:///unused BROKER_URL=memory://
 
 setup: ; scripts/install.sh requirements.txt requirements-local.txt requirements-dev.txt
 run: ; ./init.sh
@@ -7,6 +10,8 @@ test: ; scripts/test.sh
 races: setup
 	.venv/bin/python -m pytest tests/races
 	.venv/bin/python -m pytest tests/billing/test_ledger_machine.py --ledger-examples 1000 --ledger-steps 50
+faults: setup ; $(UNSHARED) .venv/bin/python -m pytest tests/faults
+chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or $(MINUTES),30) $(ARGS)
 mutants: setup ; .venv/bin/python -m tests.mutants money
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
 e2e: setup ; .venv/bin/python -m pytest -m browser

@@ -2,15 +2,17 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
@@ -19,6 +21,7 @@ from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
 from ml_models.services import break_version
 from mlservice.lib.failpoints import failpoint
+from mlservice.lib.outlasting import outlast
 from predictions.dispatch import give_back
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, as_rows, claim, settle
@@ -26,6 +29,7 @@ from predictions.services import Claim, Outcome, as_rows, claim, settle
 logger = structlog.get_logger(__name__)
 
 Status = Prediction.Status
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,13 @@ class Job:
 def run(
     prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
 ) -> int:
-    """Predict what is still free of these; return how many were settled."""
-    taken = claim(prediction_ids, group_id=group_id, claimed_by=claimed_by)
+    """Predict what is still free of these; return how many were settled.
+
+    A database that is away is waited for: a group that fell through here would stand as
+    published, and fill the relay's window until it is taken for lost. Claim and settlement are
+    compare-and-set, so that doing them twice does nothing more.
+    """
+    taken = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
     claims = sorted(taken, key=lambda one: one.version_id)
     settled = 0
     for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
@@ -49,9 +58,13 @@ def run(
             outcomes = predict_group(version_by_id(version_id), group)
         except SoftTimeLimitExceeded as error:
             outcomes = out_of_time(group, error)
-        settled += settle(outcomes)
+        settled += patiently(partial(settle, outcomes))
         logger.info("predictions_settled", version_id=version_id, count=len(group))
     return settled
+
+
+def patiently(step: Callable[[], T]) -> T:
+    return outlast(step, seconds=settings.PREDICTION_TIME_LIMIT_SECONDS)
 
 
 def predict_group(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:

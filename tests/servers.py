@@ -1,8 +1,6 @@
 """The only place that starts the servers a test run needs and was not given."""
 
-import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,7 +10,7 @@ from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import system_user
 from mlservice.embedded.home import Home
 from tests import debian
-from tests.exits import at_exit
+from tests.exits import at_exit, end_with_the_parent, remove_in_the_end
 
 # A test's data need not survive a power cut.
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -33,20 +31,6 @@ def ensure_servers() -> None:
     # PostgreSQL, when it runs as another user, must pass through.
     folder.chmod(0o711)
     starts(folder)
-
-
-def remove_in_the_end(folder: Path) -> None:
-    """Remove the folder when this process ends, in whatever way it does."""
-    # Reading ends when the other end of the pipe is gone; the servers then need a moment.
-    watching = ["sh", "-c", 'read -r _; sleep 5; rm -rf -- "$1"', "sh", str(folder)]
-    watcher = subprocess.Popen(watching, stdin=subprocess.PIPE, start_new_session=True)
-
-    def remove_now() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        watcher.kill()
-        watcher.wait()
-
-    at_exit(remove_now)
 
 
 def start_debian_servers(folder: Path) -> None:
@@ -94,14 +78,9 @@ def _start(command: list[str], home: Home) -> None:
             group=user,
             extra_groups=None if user is None else [],
             start_new_session=True,
-            preexec_fn=_end_with_the_parent,
+            preexec_fn=lambda: end_with_the_parent(signal.SIGINT),
         )
     at_exit(lambda: _stop(process))
-
-
-def _end_with_the_parent() -> None:
-    # A killed run reaches no exit handler; prctl's first option is PR_SET_PDEATHSIG.
-    ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

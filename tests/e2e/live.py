@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,8 @@ import psycopg2
 import requests
 from psycopg2 import sql
 
+from tests.exits import end_with_the_parent
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 QUEUES = ("predictions", "bulk", "duties")
 CELERY = [sys.executable, "-m", "celery", "-A", "mlservice"]
@@ -24,7 +26,9 @@ COMMANDS = {
     "web": [sys.executable, "-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],
     "relay": [sys.executable, "manage.py", "run_relay"],
     "worker": [*CELERY, "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"],
+    "beat": [*CELERY, "beat"],
 }
+NOTHING: Mapping[str, str] = {}
 START_SECONDS = 60
 STOP_SECONDS = 30
 LOG_TAIL_CHARACTERS = 4_000
@@ -39,7 +43,7 @@ class LiveService:
     folder: Path
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
-    def start(self) -> None:
+    def start(self, *, worker_env: Mapping[str, str] = NOTHING) -> None:
         """Make the tables, publish the models and return when the service takes work."""
         self.purge_broker()
         self.manage("prepare_database", "--verbosity", "0")
@@ -47,23 +51,35 @@ class LiveService:
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
         self.spawn("web")
         self.spawn("relay")
-        self.start_worker()
+        self.start_worker(env=worker_env)
         self.wait_until(self._is_ready, "the web process is ready")
 
     def stop(self) -> None:
         for name in list(self.processes):
             self.end(name)
 
-    def spawn(self, name: str) -> None:
+    def spawn(
+        self,
+        name: str,
+        *,
+        kind: str = "",
+        env: Mapping[str, str] = NOTHING,
+        more: Sequence[str] = (),
+    ) -> None:
+        """Start a process of a kind, by default the one it is named after.
+
+        From the main thread only: the process ends with the thread that started it.
+        """
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                COMMANDS[name],
+                [*COMMANDS[kind or name], *more],
                 cwd=CHECKOUT,
-                env=self.env,
+                env={**self.env, **env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=lambda: end_with_the_parent(signal.SIGTERM),
             )
 
     def end(self, name: str) -> None:
@@ -75,12 +91,14 @@ class LiveService:
         except subprocess.TimeoutExpired:
             kill_group(process)
 
-    def start_worker(self) -> None:
-        """Start the worker node and return when it has announced itself."""
+    def start_worker(self, name: str = "worker", *, env: Mapping[str, str] = NOTHING) -> None:
+        """Start a worker node and return when it has announced itself."""
         began = self.query("SELECT clock_timestamp()")[0][0]
-        self.spawn("worker")
-        beat = "SELECT 1 FROM predictions_worker WHERE seen_at > %s"
-        self.wait_until(lambda: bool(self.query(beat, [began])), "the worker is ready")
+        self.spawn(name, kind="worker", env=env, more=("--hostname", f"{name}@%h"))
+        beat = "SELECT 1 FROM predictions_worker WHERE seen_at > %s AND name LIKE %s"
+        self.wait_until(
+            lambda: bool(self.query(beat, [began, f"{name}@%"])), f"the node {name} is ready"
+        )
 
     def freeze(self, name: str) -> None:
         """Keep a process from running, as a starved machine would, until it is thawed."""
@@ -89,9 +107,17 @@ class LiveService:
     def thaw(self, name: str) -> None:
         os.killpg(self.processes[name].pid, signal.SIGCONT)
 
-    def kill_worker(self) -> None:
-        """End the worker and all its children as a power cut would."""
-        kill_group(self.processes.pop("worker"))
+    def kill(self, name: str) -> None:
+        """End a process and all its children as a power cut would."""
+        kill_group(self.processes.pop(name))
+
+    def is_running(self, name: str) -> bool:
+        return name in self.processes and self.processes[name].poll() is None
+
+    def children(self, name: str) -> list[int]:
+        """Return the ids of the processes that a node's main process has forked."""
+        of_threads = Path(f"/proc/{self.processes[name].pid}/task").glob("*/children")
+        return [int(pid) for listed in of_threads for pid in listed.read_text().split()]
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a management command against this service."""
@@ -100,8 +126,11 @@ class LiveService:
         return done
 
     def try_manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.run_python("manage.py", *arguments)
+
+    def run_python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=CHECKOUT,
             env=self.env,
             capture_output=True,
@@ -123,7 +152,7 @@ class LiveService:
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            return list(cursor.fetchall())
+            return list(cursor.fetchall()) if cursor.description else []
 
     def purge_broker(self) -> int:
         """Lose every message that waits in the broker; return how many there were."""

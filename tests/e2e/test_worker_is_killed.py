@@ -35,11 +35,11 @@ def test_two_hundred_predictions_survive_two_killed_workers(live_service: LiveSe
     with wallets_locked(live_service, people):
         live_service.thaw("relay")
         wait_for(live_service, ids, "processing", at_least=PREDICTIONS)
-        live_service.kill_worker()
+        live_service.kill("worker")
     live_service.start_worker()
     # Then some of what came back is done and the rest is on its way.
     wait_for(live_service, ids, "succeeded", at_least=EACH)
-    live_service.kill_worker()
+    live_service.kill("worker")
     survived = count(live_service, ids, "succeeded")
     live_service.start_worker()
     wait_for(live_service, ids, "succeeded", at_least=PREDICTIONS)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -35,16 +36,25 @@ class ObjectStore:
         return Handler
 
 
-@pytest.fixture
-def object_store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+@contextmanager
+def serving_objects() -> Iterator[tuple[ObjectStore, str]]:
+    """Serve a store's objects over HTTP and give the store and its address."""
     store = ObjectStore()
     server = ThreadingHTTPServer(("127.0.0.1", 0), store.handler())
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield store, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def object_store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    settings.MODEL_REMOTE_BUCKET = "models"
-    settings.MODEL_REMOTE_ENDPOINT_URL = f"http://127.0.0.1:{server.server_port}"
-    yield store
-    server.shutdown()
-    server.server_close()
+    with serving_objects() as (store, address):
+        settings.MODEL_REMOTE_BUCKET = "models"
+        settings.MODEL_REMOTE_ENDPOINT_URL = address
+        yield store

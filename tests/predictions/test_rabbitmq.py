@@ -23,7 +23,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def address() -> str:
-    if not debian.RABBITMQ.exists():
+    if not debian.is_rabbitmq_installed():
         pytest.skip("rabbitmq-server is not installed")
     return debian.start_rabbitmq(Path(tempfile.mkdtemp(prefix="mlservice-", dir="/tmp")))
 

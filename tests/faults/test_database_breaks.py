@@ -1,0 +1,88 @@
+"""The database stops, crashes, or comes back from a backup: polite refusals, then work goes on."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.live import execute
+from tests.faults.conftest import LoadMaker
+from tests.faults.form import PREDICTIONS
+from tests.faults.invariants import assert_all_succeeded, wait_for_quiet
+from tests.faults.stack import DATABASE, STANDARD, Stack
+
+AWAY_SECONDS = 2
+RECOVERED_SECONDS = 10
+CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+CLOCK = "SELECT clock_timestamp()"
+FINISHED_SINCE = """SELECT count(*) FROM predictions_prediction
+                    WHERE created_at > %s AND status = 'succeeded'"""
+
+
+def restart(stack: Stack) -> None:
+    stack.postgres.stop()
+    time.sleep(AWAY_SECONDS)
+    stack.postgres.start()
+
+
+def crash(stack: Stack) -> None:
+    stack.postgres.crash()
+    time.sleep(AWAY_SECONDS)
+    stack.postgres.start()
+
+
+def cut_off(stack: Stack) -> None:
+    stack.query(f"{CUT_OFF} AND backend_type = 'client backend'")
+
+
+@pytest.mark.parametrize("fault", [restart, crash, cut_off])
+def test_a_database_that_restarts_is_met_with_polite_refusals(
+    stack: Stack, load: LoadMaker, fault: object
+) -> None:
+    """The guard: an error of the database becomes 503 problem+json, and relay and workers
+    throw a broken connection away."""
+    pids = {name: stack.service.processes[name].pid for name in STANDARD}
+
+    with load(count=None, per_second=25) as sent:
+        stack.service.wait_until(lambda: len(sent.ids) > PREDICTIONS // 4, "the load is under way")
+        fault(stack)  # type: ignore[operator]
+        back_at, back_clock = time.monotonic(), stack.query(CLOCK)[0][0]
+        stack.service.wait_until(
+            lambda: bool(stack.query(FINISHED_SINCE, back_clock)[0][0]),
+            "something accepted since has succeeded",
+            timeout_seconds=RECOVERED_SECONDS,
+        )
+        stack.service.wait_until(lambda: len(sent.ids) >= PREDICTIONS, "all is accepted")
+    wait_for_quiet(stack, sent)
+
+    refused = [answer for answer in sent.answers if not answer.is_accepted]
+    assert [answer for answer in refused if not answer.is_polite_refusal] == []
+    assert [one for one in refused if one.sent_at > back_at + RECOVERED_SECONDS] == []
+    assert {name: stack.service.processes[name].pid for name in STANDARD} == pids
+    assert all(stack.service.is_running(name) for name in STANDARD)
+    assert_all_succeeded(stack, sent)
+
+
+def test_a_restored_backup_goes_on_where_it_stood_though_the_broker_is_empty(
+    workerless: Stack, load: LoadMaker
+) -> None:
+    """The guard: groups that nobody claims are published again."""
+    stack = workerless
+    sent = load(per_second=200).send_all()
+    published = "SELECT 1 FROM predictions_prediction WHERE published_at IS NOT NULL"
+    stack.service.wait_until(
+        lambda: bool(stack.query(f"{published} AND status = 'starting'")), "a message is out"
+    )
+    backup = stack.postgres.home / "backup"
+
+    # As a loss of both would be: what came after the backup is gone, and so are the messages.
+    stack.postgres.tool("pg_dump", "--format=custom", f"--file={backup}", database=DATABASE)
+    execute(stack.postgres.address, "DROP DATABASE {} WITH (FORCE)", DATABASE)
+    stack.service.purge_broker()
+    execute(stack.postgres.address, "CREATE DATABASE {}", DATABASE)
+    stack.postgres.tool("pg_restore", str(backup), database=DATABASE)
+    Path(backup).unlink()
+    stack.begin("worker")
+    wait_for_quiet(stack, sent)
+
+    assert_all_succeeded(stack, sent)
