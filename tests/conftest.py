@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     ledger = parser.getgroup("ledger machine")
     ledger.addoption("--ledger-examples", type=int, help="so many new examples, not the usual ones")
     ledger.addoption("--ledger-steps", type=int, default=30, help="steps in each example")
+    ledger.addoption("--ledger-as-found", action="store_true", help="fail without shortening")
 
 
 def make_user(username: str, *, credits: int = 0, **fields: Any) -> User:

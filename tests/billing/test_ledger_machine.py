@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as profile
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -29,7 +29,9 @@ def test_the_services_agree_with_arithmetic(
 def chosen_profile(config: pytest.Config) -> profile:
     """Take the same examples in every run, unless more of them are asked for than usual."""
     examples = config.getoption("--ledger-examples")
+    shorten = [] if config.getoption("--ledger-as-found") else [Phase.shrink]
     return profile(
+        phases=[Phase.generate, *shorten],
         max_examples=examples or 200,
         stateful_step_count=config.getoption("--ledger-steps"),
         derandomize=examples is None,
