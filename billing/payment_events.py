@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, OperationalError, transaction
 
 from billing.errors import TopUpAlreadyResolved
 from billing.models import ProviderEvent, TopUp
@@ -60,7 +60,10 @@ def _outcome(apply: Callable[[Thing], str], thing: Thing) -> tuple[str, str]:
     except DomainError as refusal:
         logger.exception("payment_event_refused", thing=thing.get("id"))
         return Outcome.REFUSED, f"{thing.get('id', '')}: {refusal.detail}"[:255]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, DatabaseError) as error:
+        if isinstance(error, OperationalError):
+            # The database is away: answered 503, and the provider sends it again.
+            raise
         logger.exception("payment_event_unreadable", thing=thing.get("id"))
         return Outcome.REFUSED, f"{thing.get('id', '')}: {error!r}"[:255]
 
@@ -76,6 +79,8 @@ def _checkout_paid(session: Thing) -> str:
     if paid != (top_up.cents, top_up.currency):
         logger.error("payment_differs", top_up_id=str(top_up.pk), paid=paid)
         return Outcome.DIFFERS
+    if not session["payment_intent"]:
+        raise ValueError("a paid checkout without a payment: its refunds could not be matched")
     return _pay(top_up, session["payment_intent"])
 
 

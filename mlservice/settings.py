@@ -3,6 +3,7 @@
 Defaults run a checkout with the embedded servers. `.env.example` lists every variable.
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -273,13 +274,18 @@ SPECTACULAR_SETTINGS = {
 
 SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=0)
 CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
-CURRENCY = env.str("CURRENCY", default="USD")
+CURRENCY = env.str("CURRENCY", default="USD").upper()
+if not re.fullmatch("[A-Z]{3}", CURRENCY):
+    raise ImproperlyConfigured("CURRENCY must be a code of three letters, such as USD.")
+if CREDIT_PRICE_CENTS < 0:
+    raise ImproperlyConfigured("CREDIT_PRICE_CENTS must not be negative.")
 # Card payments are there when both keys are.
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
 PAYABLE = {
     "demo": DEMO_MODE,
-    "stripe": bool(STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET),
+    # What costs nothing cannot be paid by card.
+    "stripe": bool(STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET and CREDIT_PRICE_CENTS),
     "manual": True,
 }
 TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or [
@@ -288,11 +294,16 @@ TOP_UP_PROVIDERS = env.list("TOP_UP_PROVIDERS", default=[]) or [
 if impossible := [name for name in TOP_UP_PROVIDERS if not PAYABLE.get(name)]:
     raise ImproperlyConfigured(
         f"TOP_UP_PROVIDERS names {', '.join(impossible)}: demo needs DEMO_MODE=true, stripe "
-        "needs STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, and manual is the only other one."
+        "needs STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET and a price; manual is the only other one."
     )
 TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
 TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
 TOP_UP_EXPIRES_HOURS = env.int("TOP_UP_EXPIRES_HOURS", default=24 * 14)
+if not 1 <= TOP_UP_MIN_CREDITS <= TOP_UP_MAX_CREDITS or TOP_UP_EXPIRES_HOURS < 1:
+    raise ImproperlyConfigured(
+        "TOP_UP_MIN_CREDITS must be at least 1 and not above TOP_UP_MAX_CREDITS, and "
+        "TOP_UP_EXPIRES_HOURS at least 1."
+    )
 # A larger grant, correction or refund waits for a second operator.
 ADJUSTMENT_ALONE_CREDITS = env.int("ADJUSTMENT_ALONE_CREDITS", default=10_000)
 

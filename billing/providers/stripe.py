@@ -8,7 +8,6 @@ import stripe
 import structlog
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.errors import PaymentProviderAway, UnsignedEvent
@@ -77,7 +76,8 @@ def checkout(top_up: TopUp) -> Any:
         "payment_intent_data": {"metadata": names_top_up},
         "success_url": back,
         "cancel_url": back,
-        "expires_at": int((timezone.now() + CHECKOUT_OPEN).timestamp()),
+        # The same in every try: Stripe refuses a key that comes again with other words.
+        "expires_at": int((top_up.created_at + CHECKOUT_OPEN).timestamp()),
     }
 
 

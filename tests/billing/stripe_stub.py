@@ -32,12 +32,23 @@ class StripeStub:
     status: int = 200
     refusal: dict[str, Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    sent: dict[str, dict[str, str]] = field(default_factory=dict)
+    # The session is made, and its answer lost on the way.
+    dies_after_acting: bool = False
 
     def answer(self, asked: Asked) -> dict[str, Any]:
         self.asked.append(asked)
         if self.status != 200:
             return {"error": self.refusal}
-        name = f"cs_test_{asked.headers['Idempotency-Key']}"
+        key = asked.headers["Idempotency-Key"]
+        if self.sent.setdefault(key, asked.form) != asked.form:
+            self.status = 400
+            return {"error": {"type": "idempotency_error", "message": "Other parameters."}}
+        if self.dies_after_acting:
+            self.dies_after_acting, self.status = False, 503
+            return {"error": {"type": "api_error", "message": "Down"}}
+        self.status = 200
+        name = f"cs_test_{key}"
         return {
             "id": name,
             "object": "checkout.session",

@@ -1,6 +1,8 @@
 """A card payment: Stripe's page is opened once, and only Stripe's signed word credits."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,11 +10,12 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from billing.errors import ProviderDecides
+from billing.errors import PaymentProviderAway, ProviderDecides
 from billing.models import LedgerEntry, PaymentReversal, ProviderEvent, TopUp
 from billing.services import wallet_of
 from billing.top_ups import approve_top_up, decline_top_up, expire_top_ups, start_top_up
 from mlservice.audit import run_checks
+from mlservice.lib.idempotency import IdempotencyKey
 from tests.billing.stripe_stub import StripeStub, checkout_event, event, signed
 from tests.conftest import make_user
 
@@ -97,6 +100,31 @@ def test_a_provider_that_is_away_is_said_and_the_same_key_opens_the_page_later(
     assert back.status_code == 201
     assert back.json()["checkout_url"]
     assert TopUp.objects.count() == 1
+
+
+def test_a_page_whose_answer_was_lost_is_found_by_the_same_key(
+    carol: User, stripe_stub: StripeStub
+) -> None:
+    key = IdempotencyKey("card-1", "0" * 64)
+    buy = partial(start_top_up, wallet=wallet_of(carol.pk), amount=500, provider="stripe", key=key)
+    stripe_stub.dies_after_acting = True
+    with pytest.raises(PaymentProviderAway):
+        buy()
+
+    stripe_stub.status = 200
+    found = buy()
+
+    assert found.payable_at.endswith(str(found.pk))
+    closes_at = int((found.created_at + timedelta(hours=23)).timestamp())
+    assert [asked.form["expires_at"] for asked in stripe_stub.asked] == [str(closes_at)] * 2
+    assert TopUp.objects.count() == 1
+
+
+def test_a_paid_checkout_without_a_payment_is_kept_for_operators(
+    client: Client, carol: User, top_up: TopUp
+) -> None:
+    assert told(client, checkout_event(top_up, payment_intent=None)) == "refused"
+    assert balance(carol) == 0
 
 
 def test_what_stripe_refuses_for_good_fails_with_its_reason(
