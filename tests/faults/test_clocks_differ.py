@@ -11,7 +11,11 @@ from tests.faults.stack import Stack
 
 HOUR = 3_600
 # Longer than the reaper's round: a lease that had ended already would be seen to.
-LONG = {"FAILPOINTS": "predict_1=sleep:6"}
+LONG = {
+    "FAILPOINTS": "predict_1=sleep:7",
+    "PREDICTION_TIME_LIMIT_SECONDS": "20",
+    "PREDICTION_LEASE_SECONDS": "25",
+}
 
 
 @pytest.mark.parametrize("hours", [1, -1])
