@@ -505,3 +505,30 @@ def test_a_cap_is_set_on_one_wallet(alice: User, bob: User) -> None:
 def test_nobody_has_no_wallet(db: None) -> None:
     with pytest.raises(NotSignedIn):
         wallet_of(None)
+
+
+def owing(name: str, credits: int, payment_id: str) -> User:
+    """Make a user whose wallet owes so much of a reversed payment."""
+    user = make_user(name)
+    pay_top_up(top_up_id=pending(user, credits).pk, payment_id=payment_id)
+    charge_all = place_hold(
+        wallet=wallet_of(user.pk), amount=credits, reference=("prediction", name)
+    )
+    resolve_holds([Resolution(charge_all.pk, credits)])
+    record_reversal(
+        provider="manual",
+        payment_id=payment_id,
+        external_id=f"re_{name}",
+        cents=credits,
+        is_active=True,
+    )
+    return user
+
+
+def test_a_wallet_covers_what_it_owes_itself_to_the_last_credit(db: None) -> None:
+    carol, dave = owing("carol", 50, "pay_1"), owing("dave", 1, "pay_2")
+
+    pay_top_up(top_up_id=pending(dave, 100).pk)
+
+    assert (wallet_of(dave.pk).balance, wallet_of(dave.pk).shortfall) == (99, 0)
+    assert (wallet_of(carol.pk).balance, wallet_of(carol.pk).shortfall) == (0, 50)
