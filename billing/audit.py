@@ -21,9 +21,10 @@ CHECKS = {
         WHERE balance_after <> running""",
     "I2_each_paid_top_up_is_credited_once": """
         SELECT count(*) FROM (
-            SELECT id::text, amount FROM billing_topup WHERE status = 'paid') AS top_up
-        FULL JOIN (SELECT reference_id, amount FROM billing_ledgerentry
-                   WHERE kind = 'top_up') AS entry ON entry.reference_id = top_up.id
+            SELECT id::text AS reference_id, wallet_id, amount FROM billing_topup
+            WHERE status = 'paid') AS top_up
+        FULL JOIN (SELECT reference_id, wallet_id, amount FROM billing_ledgerentry
+                   WHERE kind = 'top_up') AS entry USING (reference_id, wallet_id)
         WHERE top_up.amount IS DISTINCT FROM entry.amount""",
     "I4_each_captured_hold_has_its_entry": """
         SELECT count(*) FROM (

@@ -150,3 +150,9 @@ def test_a_hold_without_work_is_found(alice: User) -> None:
 
     resolve_holds([Resolution(hold.pk, 0)])
     assert set(run_checks().values()) == {0}
+
+
+def test_a_top_up_that_was_credited_to_another_wallet_is_found(alice: User, bob: User) -> None:
+    alice.wallet.top_ups.update(wallet=bob.wallet)
+
+    assert run_checks()["I2_each_paid_top_up_is_credited_once"] == 2
