@@ -60,10 +60,10 @@ def _outcome(apply: Callable[[Thing], str], thing: Thing) -> tuple[str, str]:
     except DomainError as refusal:
         logger.exception("payment_event_refused", thing=thing.get("id"))
         return Outcome.REFUSED, f"{thing.get('id', '')}: {refusal.detail}"[:255]
+    except OperationalError:
+        # The database is away: answered 503, and the provider sends it again.
+        raise
     except (AttributeError, KeyError, TypeError, ValueError, DatabaseError) as error:
-        if isinstance(error, OperationalError):
-            # The database is away: answered 503, and the provider sends it again.
-            raise
         logger.exception("payment_event_unreadable", thing=thing.get("id"))
         return Outcome.REFUSED, f"{thing.get('id', '')}: {error!r}"[:255]
 
