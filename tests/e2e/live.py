@@ -79,7 +79,7 @@ class LiveService:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=lambda: end_with_the_parent(signal.SIGTERM),
+                preexec_fn=lambda: end_with_the_parent(signal.SIGKILL),
             )
 
     def end(self, name: str) -> None:

@@ -17,7 +17,8 @@ TOKEN_SECONDS = 200
 RETRY_SECONDS = 0.5
 # One in so many is sent again with its key, canceled, or given a deadline.
 REPEATED, CANCELED, HURRIED = 20, 30, 40
-DEADLINE = "2s"
+# The shortest that is accepted.
+DEADLINE = "5s"
 
 
 @dataclass
