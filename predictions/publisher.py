@@ -58,6 +58,9 @@ class Publisher:
                 queue=queue,
                 producer=self._producer(),
                 retry=False,
+                # The worker's own, which its lease goes with; the sender's would travel along.
+                time_limit=None,
+                soft_time_limit=None,
                 **options,
             )
         except BROKER_ERRORS as error:

@@ -46,11 +46,11 @@ class Relay:
             try:
                 self.turn()
             except (Error, psycopg2.Error) as error:
-                logger.warning("relay_database_away", error=str(error))
+                logger.warning("relay_database_away", error=repr(error))
                 self.disconnect()
                 self.stopped.wait(BACK_OFF_SECONDS)
             except BROKER_ERRORS as error:
-                logger.warning("relay_broker_away", error=str(error))
+                logger.warning("relay_broker_away", error=repr(error))
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()
         self.publisher.close()

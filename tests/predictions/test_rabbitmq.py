@@ -67,6 +67,15 @@ def test_a_group_goes_to_the_queue_of_its_lane(publisher: Publisher, rabbitmq: A
     assert (waiting(rabbitmq, queues.BULK), waiting(rabbitmq, queues.PREDICTIONS)) == (1, 0)
 
 
+def test_a_message_leaves_the_limits_to_the_worker(publisher: Publisher, rabbitmq: Any) -> None:
+    """They go with the worker's lease; the sender's settings may be another's."""
+    publisher.publish(queues.PREDICTIONS, new_id(), [new_id()])
+
+    message = rabbitmq.default_channel.basic_get(queues.PREDICTIONS, no_ack=True)
+    assert message.headers["timelimit"] == [None, None]
+    assert app.conf.task_time_limit > app.conf.task_soft_time_limit > 0
+
+
 def test_a_deleted_queue_is_noticed_and_there_again_at_the_next_try(
     publisher: Publisher, rabbitmq: Any
 ) -> None:
