@@ -1,5 +1,6 @@
 """What must hold for the project as a whole, whoever changes it."""
 
+import logging
 import re
 from typing import Any
 
@@ -94,6 +95,14 @@ def test_every_task_has_a_time_limit() -> None:
     }
     unlimited = [name for name, task in ours.items() if not task.time_limit]
     assert unlimited == [] or app.conf.task_time_limit
+
+
+def test_workers_and_beat_log_at_the_level_of_the_settings() -> None:
+    before = logging.getLogger().level
+
+    app.log.setup_logging_subsystem(loglevel=logging.CRITICAL)
+
+    assert logging.getLogger().level == before != logging.CRITICAL
 
 
 def test_every_duty_on_the_schedule_is_a_task_and_the_books_are_audited_every_night() -> None:
