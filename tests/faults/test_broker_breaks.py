@@ -1,7 +1,7 @@
 """The broker stops, dies, fills up or loses its queues: clients notice nothing, work waits."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 
@@ -106,9 +106,12 @@ def every_thread_waiting(stack: Stack, load: LoadMaker, client: Client) -> Itera
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     crowd = load(threads, clients=[client] * threads, per_second=1_000, keyed=False)
     lock = "SELECT 1 FROM billing_wallet WHERE user_id = %s FOR UPDATE"
-    with crowd, stack.service.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(lock, [client.user_id])
+    # The connection is closed first, which lets them go; then the crowd is waited for.
+    with ExitStack() as crowded, stack.service.connect() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(lock, [client.user_id])
+        crowded.enter_context(crowd)
         stack.service.wait_until(
             lambda: stack.query(waiting)[0][0] == threads, "every web thread waits for the wallet"
         )
