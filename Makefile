@@ -12,7 +12,7 @@ races: setup
 	.venv/bin/python -m pytest tests/billing/test_ledger_machine.py --ledger-examples 1000 --ledger-steps 50
 faults: setup ; $(UNSHARED) .venv/bin/python -m pytest tests/faults
 chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or $(MINUTES),30) $(ARGS)
-mutants: setup ; .venv/bin/python -m tests.mutants money
+mutants: setup ; FAULTS=short .venv/bin/python -m tests.mutants $(or $(LIST),money) $(PART)
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
 e2e: setup ; .venv/bin/python -m pytest -m browser
 bench-books: setup ; .venv/bin/python -m benchmarks.books --report docs/benchmarks/books.md

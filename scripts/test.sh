@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks and tests everything, and sets up what that takes. CI=true also installs Debian's servers
-# and browser, runs the broker's tests against them, and lets no test be skipped.
+# and browser, runs the broker's and the fault tests against them, and lets no test be skipped.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -13,6 +13,7 @@ install_debian_packages() {
   local packages=()
   [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || packages+=(faketime)
   [ -e /usr/bin/chromium ] || packages+=(chromium)
   [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -60,6 +61,9 @@ main() {
     step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
     env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \
       .venv/bin/python -m pytest "${strict[@]}" -m broker
+    step "Faults, in the short form"
+    env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
+      .venv/bin/python -m pytest "${strict[@]}" tests/faults
   fi
 }
 

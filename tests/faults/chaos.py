@@ -1,16 +1,18 @@
 """The soak: `python -m tests.faults.chaos --minutes 30`: random faults under steady load.
 
-It prints a table, writes the same as JSON where it is told to, and exits 1 on any loss.
+It prints a table, keeps it beside the same as JSON where it is told to, and exits 1 on any loss.
 """
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,9 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         times = [seconds for each in self.recoveries.values() for seconds in each]
         return {
-            "seed": self.seed,
-            "minutes": self.minutes,
+            "command": f"make chaos MINUTES={self.minutes:g} ARGS='--seed {self.seed}'",
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "cores": len(os.sched_getaffinity(0)),
             "faults": len(times),
             **self.counts,
             "refused_and_tried_again": self.refused,
@@ -151,6 +154,8 @@ def table(facts: dict[str, Any]) -> str:
     """Lay the report out for a reader, as a Markdown table."""
     single = [(name, facts[name]) for name in facts if not isinstance(facts[name], dict | list)]
     lines = [
+        "# Soak: random faults under steady load",
+        "",
         "| measure | value |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in single),

@@ -100,6 +100,7 @@ def cut_off_database(stack: Stack, chance: random.Random) -> None:
 
 
 def repeat_messages(stack: Stack, chance: random.Random) -> None:
+    stack.service.wait_until(lambda: bool(stack.query(OUT)), "a message is out")
     for group, ids in stack.query(OUT):
         body, headers = task_message([ids], id=str(group))
         for _ in range(COPIES):
@@ -111,7 +112,10 @@ def delete_queue(stack: Stack, chance: random.Random) -> None:
 
 
 def lose_messages(stack: Stack, chance: random.Random) -> None:
-    stack.service.purge_broker()
+    # While a worker runs, hardly any message waits.
+    stack.kill("worker")
+    stack.service.wait_until(lambda: stack.service.purge_broker() > 0, "messages are lost")
+    stack.begin("worker")
 
 
 def send_nonsense(stack: Stack, chance: random.Random) -> None:

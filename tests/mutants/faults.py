@@ -1,6 +1,6 @@
 """Mutants of what survives a fault: each guard that a fault test is there for, dropped.
 
-Each run starts the whole service: `FAULTS=short python -m tests.mutants faults`.
+Each run starts the whole service: `make mutants LIST=faults`.
 """
 
 from tests.mutants import Mutant
