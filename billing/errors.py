@@ -27,6 +27,12 @@ class InvalidAmount(DomainError):
     title = "The amount is not valid"
 
 
+class TooManyPendingTopUps(DomainError):
+    status = 409
+    code = "too_many_pending_top_ups"
+    title = "Too many top-ups are pending"
+
+
 class ReasonMissing(DomainError):
     status = 400
     code = "invalid_request"

@@ -8,7 +8,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from billing import letters
-from billing.errors import InvalidAmount, ProviderDecides, TopUpAlreadyResolved
+from billing.errors import (
+    InvalidAmount,
+    ProviderDecides,
+    TooManyPendingTopUps,
+    TopUpAlreadyResolved,
+)
 from billing.models import MAX_AMOUNT, TopUp, Wallet
 from billing.providers import PROVIDERS, check_provider
 from billing.services import check_reason, lock_wallet, pay_top_up, reject_top_up
@@ -22,9 +27,9 @@ def start_top_up(
 
     amount: whole credits. A key that was used before gives the top-up it began, with
     `is_replayed` set. Raise InvalidAmount outside the limits, ProviderUnknown for a provider
-    that is not enabled, IdempotencyMismatch for a key that came with another body,
-    PaymentProviderAway when its checkout cannot be opened now: it stays pending, and the same
-    key opens it later.
+    that is not enabled, TooManyPendingTopUps while as many of the wallet wait as may,
+    IdempotencyMismatch for a key that came with another body, PaymentProviderAway when its
+    checkout cannot be opened now: it stays pending, and the same key opens it later.
     """
     earlier = TopUp.objects.filter(wallet=wallet)
     if found := replayed(earlier, key):
@@ -35,6 +40,7 @@ def start_top_up(
         lock_wallet(wallet_id=wallet.pk)
         if found := replayed(earlier, key):
             return found
+        check_pending(wallet)
         top_up = TopUp.objects.create(
             wallet=wallet,
             amount=amount,
@@ -98,6 +104,19 @@ def check_amount(amount: int) -> None:
         limits = f"A top-up is {low} to {high} credits."
         wrong = {"field": "amount", "code": "range", "message": limits}
         raise InvalidAmount(limits, errors=[wrong])
+
+
+def check_pending(wallet: Wallet) -> None:
+    """Raise TooManyPendingTopUps when a locked wallet can have no other top-up that waits.
+
+    Each may write to every operator, so that a client must not begin them without end.
+    """
+    pending = wallet.top_ups.filter(status=TopUp.Status.PENDING).count()
+    if pending >= settings.MAX_PENDING_TOP_UPS:
+        raise TooManyPendingTopUps(
+            f"{pending} top-ups of this wallet are pending. Finish one, or wait until one expires.",
+            pending=pending,
+        )
 
 
 def expire_top_up(*, top_up_id: UUID) -> None:

@@ -299,11 +299,15 @@ if impossible := [name for name in TOP_UP_PROVIDERS if not PAYABLE.get(name)]:
 TOP_UP_MIN_CREDITS = env.int("TOP_UP_MIN_CREDITS", default=1)
 TOP_UP_MAX_CREDITS = env.int("TOP_UP_MAX_CREDITS", default=1_000_000)
 TOP_UP_EXPIRES_HOURS = env.int("TOP_UP_EXPIRES_HOURS", default=24 * 14)
+# In one wallet.
+MAX_PENDING_TOP_UPS = env.int("MAX_PENDING_TOP_UPS", default=10)
 if not 1 <= TOP_UP_MIN_CREDITS <= TOP_UP_MAX_CREDITS or TOP_UP_EXPIRES_HOURS < 1:
     raise ImproperlyConfigured(
         "TOP_UP_MIN_CREDITS must be at least 1 and not above TOP_UP_MAX_CREDITS, and "
         "TOP_UP_EXPIRES_HOURS at least 1."
     )
+if MAX_PENDING_TOP_UPS < 1:
+    raise ImproperlyConfigured("MAX_PENDING_TOP_UPS must be at least 1.")
 # A larger grant, correction or refund waits for a second operator.
 ADJUSTMENT_ALONE_CREDITS = env.int("ADJUSTMENT_ALONE_CREDITS", default=10_000)
 

@@ -50,6 +50,10 @@ class Purse:
         if key:
             self.made[kind, key] = (fingerprint, thing)
 
+    def check_pending(self, most: int) -> None:
+        pending = [top_up for top_up in self.top_ups if top_up.status == "pending"]
+        refuse_if(len(pending) >= most, "TooManyPendingTopUps")
+
     def place(self, amount: int) -> "Hold":
         refuse_if(self.shortfall, "WalletFrozen")
         refuse_if(amount > self.available, "InsufficientCredits")

@@ -17,6 +17,7 @@ def test_the_services_agree_with_arithmetic(
     pytestconfig: pytest.Config, published_version: ModelVersion, settings: Any
 ) -> None:
     settings.ADJUSTMENT_ALONE_CREDITS = MOST_ALONE
+    settings.MAX_PENDING_TOP_UPS = 5
     # The machine sets these two, and they are put back with the rest.
     settings.SIGNUP_CREDITS = settings.CREDIT_PRICE_CENTS = 0
     people = [User.objects.create_user(f"{n}", f"{n}@example.com") for n in range(5)]

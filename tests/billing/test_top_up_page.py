@@ -65,3 +65,17 @@ def test_a_refusal_of_the_service_is_said_at_the_form(
     response = page(alice).post("/wallet/top-up", {"amount": 500, "provider": "demo"})
 
     assert response.context["form"].non_field_errors() == ["A top-up is 1 to 100 credits."]
+
+
+def test_too_many_pending_top_ups_are_said_at_the_form(
+    page: PageOf, alice: User, settings: Settings
+) -> None:
+    settings.MAX_PENDING_TOP_UPS = 1
+    signed_in = page(alice)
+    signed_in.post("/wallet/top-up", {"amount": 500, "provider": "manual"})
+
+    response = signed_in.post("/wallet/top-up", {"amount": 400, "provider": "manual"})
+
+    [refusal] = response.context["form"].non_field_errors()
+    assert "wait until one expires" in refusal
+    assert TopUp.objects.filter(status="pending").count() == 1

@@ -68,6 +68,21 @@ def test_a_bad_amount_gets_a_clear_refusal_and_writes_nothing(
     assert TopUp.objects.filter(wallet__user=alice).count() == 1
 
 
+def test_too_many_pending_top_ups_are_a_conflict_that_says_what_to_do(
+    api: Any, alice: User, settings: Any
+) -> None:
+    settings.MAX_PENDING_TOP_UPS = 1
+    wanted = {"amount": 500, "provider": "manual"}
+    api(alice).post("/api/v1/wallet/top-ups", wanted, format="json")
+
+    answer = api(alice).post("/api/v1/wallet/top-ups", wanted, format="json")
+
+    assert answer.status_code == 409
+    assert answer["Content-Type"] == "application/problem+json"
+    assert (answer.json()["code"], answer.json()["pending"]) == ("too_many_pending_top_ups", 1)
+    assert "wait until one expires" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_shows_only_ones_own_rows_newest_first(
     api: Any, alice: User, bob: User, path: str
