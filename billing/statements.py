@@ -1,23 +1,29 @@
 """A wallet's month (UTC): opening, what moved, closing; what is added up always agrees."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.http import Http404, StreamingHttpResponse
 
 from billing.models import LedgerEntry, Wallet
+from mlservice.lib.snapshot import one_snapshot
 
 HEADER = ("id", "created_at", "kind", "amount", "balance_after", "reason", "reference")
+MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One month of a wallet, in credits: opening + the sum of `totals` = closing."""
+    """One month of a wallet, in credits: opening + the sum of `totals` = closing.
+
+    `entries` are those that `totals` add up, however much later they are read.
+    """
 
     month: datetime
     opening: int
@@ -31,6 +37,8 @@ class Statement:
 
 def month_of(text: str) -> datetime:
     """Read `YYYY-MM` as the month's first moment in UTC. Raise Http404 for no such month."""
+    if not MONTH.fullmatch(text):
+        raise Http404
     try:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError as error:
@@ -55,17 +63,25 @@ def statement(*, wallet: Wallet, month: datetime) -> Statement:
     Were the database's clock ever set back, an entry might stand in the neighbouring month, but
     never in two or in none.
     """
+    with one_snapshot():
+        before, entries = around(wallet, month)
+        opening = before.order_by("-id").values_list("balance_after", flat=True).first()
+        sums = entries.values("kind").annotate(total=Sum("amount"), last=Max("id"))
+        rows = list(sums.order_by("kind"))
+    totals = {row["kind"]: row["total"] for row in rows}
+    # Entries of a wallet are only ever added, with higher ids, so these ones stay the same.
+    counted = entries.filter(id__lte=max((row["last"] for row in rows), default=0))
+    return Statement(month, opening or 0, totals, counted)
+
+
+def around(wallet: Wallet, month: datetime) -> tuple[QuerySet[LedgerEntry], QuerySet[LedgerEntry]]:
+    """Give the entries before a month, and those in it."""
     entries = wallet.entries.all()
     start, end = cut(wallet, month)
     if start is None:
-        before, entries = entries, entries.none()
-    else:
-        before, entries = entries.filter(id__lt=start), entries.filter(id__gte=start)
-        entries = entries if end is None else entries.filter(id__lt=end)
-    sums = entries.values("kind").annotate(total=Sum("amount")).order_by("kind")
-    last = before.order_by("-id").values_list("balance_after", flat=True).first()
-    totals = {row["kind"]: row["total"] for row in sums}
-    return Statement(month, last or 0, totals, entries)
+        return entries, entries.none()
+    begun = entries.filter(id__gte=start)
+    return entries.filter(id__lt=start), begun if end is None else begun.filter(id__lt=end)
 
 
 # Each step jumps by the index to the entry that is first by time in the next month with any.
