@@ -1,10 +1,11 @@
 """What a payment provider's events do: each is applied once, whatever it says and however often.
 
 An event whose signature holds is never refused, or the provider would repeat it for days: what
-cannot be applied is kept with the reason, for an operator to look at.
+cannot be applied is kept with the reason, and operators are written to, once.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import structlog
 from django.db import DatabaseError, OperationalError, transaction
 
 from billing.errors import TopUpAlreadyResolved
+from billing.letters import tell_operators_of_event
 from billing.models import ProviderEvent, TopUp
 from billing.services import pay_top_up, record_reversal, reject_top_up
 from billing.top_ups import expire_top_up
@@ -28,44 +30,69 @@ UNDONE_REFUNDS = {"failed", "canceled"}
 # An inquiry moves no money yet. A dispute that is won, or prevented, gives it back.
 INQUIRIES = {"warning_needs_response", "warning_under_review", "warning_closed"}
 UNDONE_DISPUTES = {"won", "prevented"}
+FOR_A_PERSON = {Outcome.DIFFERS, Outcome.PAID_TWICE, Outcome.REFUSED}
+# What a body that is not as Stripe describes it makes of its handler.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DatabaseError)
 
 
 @transaction.atomic
-def apply_event(event: Thing) -> str:
+def apply_event(event: Any) -> str:
     """Apply one of Stripe's events and keep what came of it; return that outcome.
 
-    event: as Stripe's API describes it (`id`, `type`, `data.object`). A repeated or
-    concurrent event finds the first one's row and changes nothing.
+    event: as Stripe's API describes it (`id`, `type`, `data.object`), but nothing of it is sure.
+    A repeated or concurrent event finds the first one's row and changes nothing.
     """
-    apply = HANDLERS.get(event["type"])
-    if apply is None:
+    kind = _text(event, "type")
+    if kind and kind not in HANDLERS:
         return Outcome.IGNORED
     row, is_new = ProviderEvent.objects.get_or_create(
-        external_id=event["id"], defaults={"provider": PROVIDER, "kind": event["type"]}
+        external_id=_text(event, "id") or _digest(event),
+        defaults={"provider": PROVIDER, "kind": kind},
     )
     # A concurrent twin waited for the first one's commit; what was refused may be sent again.
     if not is_new and row.outcome != Outcome.REFUSED:
         return Outcome.REPEATED
-    row.outcome, row.detail = _outcome(apply, event["data"]["object"])
+    row.outcome, row.detail = _outcome(event)
     row.save(update_fields=["outcome", "detail"])
+    if row.outcome in FOR_A_PERSON:
+        tell_operators_of_event(row)
     logger.info("payment_event", event_id=row.external_id, kind=row.kind, outcome=row.outcome)
     return row.outcome
 
 
-def _outcome(apply: Callable[[Thing], str], thing: Thing) -> tuple[str, str]:
-    """Run a handler in a transaction of its own; a refusal is what came of the event."""
+def _outcome(event: Any) -> tuple[str, str]:
+    """Run its handler in a transaction of its own; a refusal is what came of the event."""
+    name = ""
     try:
+        thing = event["data"]["object"]
+        name = _plain(str(thing.get("id", "")))
         with transaction.atomic():
-            return apply(thing), str(thing.get("id", ""))
+            return HANDLERS[event["type"]](thing), name
     except DomainError as refusal:
-        logger.exception("payment_event_refused", thing=thing.get("id"))
-        return Outcome.REFUSED, f"{thing.get('id', '')}: {refusal.detail}"[:255]
+        logger.exception("payment_event_refused", thing=name)
+        return Outcome.REFUSED, _plain(f"{name}: {refusal.detail}")
     except OperationalError:
         # The database is away: answered 503, and the provider sends it again.
         raise
-    except (AttributeError, KeyError, TypeError, ValueError, DatabaseError) as error:
-        logger.exception("payment_event_unreadable", thing=thing.get("id"))
-        return Outcome.REFUSED, f"{thing.get('id', '')}: {error!r}"[:255]
+    except UNREADABLE as error:
+        logger.exception("payment_event_unreadable", thing=name)
+        return Outcome.REFUSED, _plain(f"{name}: {error!r}")
+
+
+def _text(event: Any, field: str) -> str:
+    """Give a field of an event, or nothing when it is not a text that can be kept."""
+    value = event.get(field) if isinstance(event, Mapping) else None
+    return value if isinstance(value, str) and value == _plain(value) else ""
+
+
+def _digest(event: Any) -> str:
+    """Name an event that has no usable id, the same whenever it comes."""
+    return "unnamed-" + sha256(ascii(event).encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """Leave out what the database cannot keep in a line."""
+    return "".join(sign for sign in text if sign.isprintable())[:255]
 
 
 def _checkout_paid(session: Thing) -> str:

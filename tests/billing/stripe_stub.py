@@ -93,9 +93,12 @@ def running_stub() -> Iterator[StripeStub]:
         server.server_close()
 
 
-def signed(event: dict[str, Any], *, secret: str = SECRET, timestamp: int | None = None) -> Any:
-    """Give the body of an event and the header that Stripe would send with it."""
-    body = json.dumps(event)
+def signed(event: Any, *, secret: str = SECRET, timestamp: int | None = None) -> Any:
+    """Give the body of an event and the header that Stripe would send with it.
+
+    event: a text is the body itself.
+    """
+    body = event if isinstance(event, str) else json.dumps(event)
     signature = stripe.WebhookSignature.generate_signature_header(body, secret, timestamp)
     return {"data": body, "content_type": "application/json", "HTTP_STRIPE_SIGNATURE": signature}
 
@@ -117,7 +120,4 @@ def checkout_event(
         "currency": top_up.currency.lower(),
         "metadata": {"top_up": str(top_up.pk)},
     }
-    return event(
-        f"checkout.session.{kind}",
-        **(session | fields),
-    ) | {"id": id}
+    return event(f"checkout.session.{kind}", id=id) | {"data": {"object": session | fields}}
