@@ -28,25 +28,27 @@ CHECKS = {
         WHERE top_up.amount IS DISTINCT FROM entry.amount""",
     "I4_each_captured_hold_has_its_entry": """
         SELECT count(*) FROM (
-            SELECT reference_type, reference_id, captured FROM billing_hold
+            SELECT reference_type, reference_id, wallet_id, captured FROM billing_hold
             WHERE status = 'captured') AS hold
-        FULL JOIN (SELECT reference_type, reference_id, amount FROM billing_ledgerentry
-                   WHERE kind = 'capture') AS entry USING (reference_type, reference_id)
+        FULL JOIN (SELECT reference_type, reference_id, wallet_id, amount
+                   FROM billing_ledgerentry WHERE kind = 'capture') AS entry
+             USING (reference_type, reference_id, wallet_id)
         WHERE hold.captured IS DISTINCT FROM -entry.amount""",
     "I2_each_refund_stands_on_its_hold": """
         SELECT count(*) FROM (
-            SELECT reference_type, reference_id, refunded FROM billing_hold
+            SELECT reference_type, reference_id, wallet_id, refunded FROM billing_hold
             WHERE refunded > 0) AS hold
-        FULL JOIN (SELECT reference_type, reference_id, amount FROM billing_ledgerentry
-                   WHERE kind = 'refund') AS entry USING (reference_type, reference_id)
+        FULL JOIN (SELECT reference_type, reference_id, wallet_id, amount
+                   FROM billing_ledgerentry WHERE kind = 'refund') AS entry
+             USING (reference_type, reference_id, wallet_id)
         WHERE hold.refunded IS DISTINCT FROM entry.amount""",
     "I2_each_reversal_is_taken_or_owed": """
         SELECT count(*) FROM (
-            SELECT id::text AS id, reversed - shortfall AS taken FROM billing_topup
-            WHERE reversed > 0) AS top_up
-        FULL JOIN (SELECT reference_id, -sum(amount) AS taken FROM billing_ledgerentry
-                   WHERE kind = 'reversal' GROUP BY reference_id) AS entry
-               ON entry.reference_id = top_up.id
+            SELECT id::text AS reference_id, wallet_id, reversed - shortfall AS taken
+            FROM billing_topup WHERE reversed > 0) AS top_up
+        FULL JOIN (SELECT reference_id, wallet_id, -sum(amount) AS taken
+                   FROM billing_ledgerentry WHERE kind = 'reversal'
+                   GROUP BY reference_id, wallet_id) AS entry USING (reference_id, wallet_id)
         WHERE coalesce(top_up.taken, 0) <> coalesce(entry.taken, 0)""",
     "I2_shortfall_is_the_sum_of_top_ups": """
         SELECT count(*) FROM billing_wallet AS wallet

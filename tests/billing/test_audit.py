@@ -12,7 +12,16 @@ from django.urls import reverse
 from accounts.models import User
 from billing import audit as billing_audit
 from billing.models import AuditRun
-from billing.services import Resolution, place_hold, resolve_holds, wallet_of
+from billing.services import (
+    Resolution,
+    pay_top_up,
+    place_hold,
+    record_reversal,
+    refund,
+    resolve_holds,
+    wallet_of,
+)
+from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from mlservice.audit import audit, run_checks
 from predictions import audit as predictions_audit
@@ -152,7 +161,41 @@ def test_a_hold_without_work_is_found(alice: User) -> None:
     assert set(run_checks().values()) == {0}
 
 
-def test_a_top_up_that_was_credited_to_another_wallet_is_found(alice: User, bob: User) -> None:
-    alice.wallet.top_ups.update(wallet=bob.wallet)
+@pytest.fixture
+def moved_books(alice: User, staff: User) -> User:
+    """A charge of which a part was given back, and a payment of which a part was taken back."""
+    hold = place_hold(wallet=wallet_of(alice.pk), amount=5, reference=("test", "1"))
+    resolve_holds([Resolution(hold.pk, 5)])
+    refund(hold_id=hold.pk, amount=2, reason="Why", actor_id=staff.pk)
+    top_up = start_top_up(wallet=wallet_of(alice.pk), amount=50, provider="manual")
+    pay_top_up(top_up_id=top_up.pk, payment_id="pay-1")
+    record_reversal(
+        provider="manual", payment_id="pay-1", external_id="re-1", cents=20, is_active=True
+    )
+    assert set(run_checks().values()) == {0}
+    return alice
 
-    assert run_checks()["I2_each_paid_top_up_is_credited_once"] == 2
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("top_up", "I2_each_paid_top_up_is_credited_once"),
+        ("capture", "I4_each_captured_hold_has_its_entry"),
+        ("refund", "I2_each_refund_stands_on_its_hold"),
+        ("reversal", "I2_each_reversal_is_taken_or_owed"),
+    ],
+)
+def test_an_entry_that_stands_in_another_wallet_is_found(
+    moved_books: User, bob: User, kind: str, rule: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(FREE)
+        cursor.execute(
+            "UPDATE billing_ledgerentry SET wallet_id = %s WHERE id = "
+            "(SELECT max(id) FROM billing_ledgerentry WHERE kind = %s AND wallet_id = %s)",
+            [bob.wallet.pk, kind, moved_books.wallet.pk],
+        )
+
+    # What is missed in the one wallet is too much in the other.
+    assert run_checks()[rule] == 2
