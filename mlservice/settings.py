@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mlservice import embedded
 from mlservice.lib import queues
+from mlservice.lib.currencies import check_currency
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -277,6 +278,7 @@ CREDIT_PRICE_CENTS = env.int("CREDIT_PRICE_CENTS", default=1)
 CURRENCY = env.str("CURRENCY", default="USD").upper()
 if not re.fullmatch("[A-Z]{3}", CURRENCY):
     raise ImproperlyConfigured("CURRENCY must be a code of three letters, such as USD.")
+check_currency(CURRENCY)
 if CREDIT_PRICE_CENTS < 0:
     raise ImproperlyConfigured("CREDIT_PRICE_CENTS must not be negative.")
 # Card payments are there when both keys are.
