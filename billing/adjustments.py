@@ -5,6 +5,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import AlreadyApplied, SecondOperatorNeeded
 from billing.models import PendingAdjustment
@@ -47,7 +49,7 @@ def adjust(
             },
         )
     if not is_new:
-        raise AlreadyApplied("This adjustment waits for a second operator already.")
+        raise AlreadyApplied(_("This adjustment waits for a second operator already."))
     return waiting
 
 
@@ -79,9 +81,10 @@ def _decide(adjustment_id: UUID, status: str, actor_id: int) -> PendingAdjustmen
     """Lock a pending adjustment and move it to its end, once."""
     waiting = PendingAdjustment.objects.select_for_update().get(pk=adjustment_id)
     if waiting.status != Status.PENDING:
-        raise AlreadyApplied(f"This adjustment is {waiting.get_status_display()} already.")
+        ended = Status(waiting.status).label
+        raise AlreadyApplied(format_lazy(_("This adjustment is {ended} already."), ended=ended))
     if status == Status.APPROVED and waiting.requested_by_id == actor_id:
-        raise SecondOperatorNeeded("Whoever asked for an adjustment cannot approve it.")
+        raise SecondOperatorNeeded(_("Whoever asked for an adjustment cannot approve it."))
     PendingAdjustment.objects.filter(pk=adjustment_id).update(
         status=status, decided_by_id=actor_id, decided_at=Now()
     )

@@ -1,61 +1,63 @@
 """What billing refuses."""
 
+from django.utils.translation import gettext_lazy as _
+
 from mlservice.lib.errors import DomainError
 
 
 class InsufficientCredits(DomainError):
     status = 402
     code = "insufficient_credits"
-    title = "Not enough credits"
+    title = _("Not enough credits")
 
 
 class SpendingCapReached(DomainError):
     status = 402
     code = "spending_cap_reached"
-    title = "The month's spending cap is reached"
+    title = _("The month's spending cap is reached")
 
 
 class WalletFrozen(DomainError):
     status = 402
     code = "wallet_frozen"
-    title = "The wallet is frozen"
+    title = _("The wallet is frozen")
 
 
 class InvalidAmount(DomainError):
     status = 400
     code = "invalid_request"
-    title = "The amount is not valid"
+    title = _("The amount is not valid")
 
 
 class TooManyPendingTopUps(DomainError):
     status = 409
     code = "too_many_pending_top_ups"
-    title = "Too many top-ups are pending"
+    title = _("Too many top-ups are pending")
 
 
 class ReasonMissing(DomainError):
     status = 400
     code = "invalid_request"
-    title = "Say why: a reason is required"
+    title = _("Say why: a reason is required")
 
 
 class ProviderUnknown(DomainError):
     status = 400
     code = "invalid_request"
-    title = "There is no such top-up provider"
+    title = _("There is no such top-up provider")
 
 
 class PaymentProviderAway(DomainError):
     status = 503
     code = "unavailable"
-    title = "The payment provider does not answer"
+    title = _("The payment provider does not answer")
     retry_after_seconds = 5
 
 
 class ProviderDecides(DomainError):
     status = 409
     code = "provider_decides"
-    title = "This payment is not the operator's to decide"
+    title = _("This payment is not the operator's to decide")
 
 
 class UnsignedEvent(DomainError):
@@ -67,40 +69,40 @@ class UnsignedEvent(DomainError):
 class TopUpAlreadyResolved(DomainError):
     status = 409
     code = "already_finished"
-    title = "This top-up is resolved already"
+    title = _("This top-up is resolved already")
 
 
 class AlreadyApplied(DomainError):
     status = 409
     code = "already_finished"
-    title = "This was done already"
+    title = _("This was done already")
 
 
 class BalanceTooLow(DomainError):
     status = 409
     code = "balance_too_low"
-    title = "The correction takes more than is available"
+    title = _("The correction takes more than is available")
 
 
 class BalanceTooHigh(DomainError):
     status = 409
     code = "balance_too_high"
-    title = "The wallet cannot hold so many credits"
+    title = _("The wallet cannot hold so many credits")
 
 
 class RefundTooLarge(DomainError):
     status = 409
     code = "refund_too_large"
-    title = "More than was charged cannot be given back"
+    title = _("More than was charged cannot be given back")
 
 
 class SecondOperatorNeeded(DomainError):
     status = 403
     code = "forbidden"
-    title = "Another operator must decide this"
+    title = _("Another operator must decide this")
 
 
 class NotSignedIn(DomainError):
     status = 401
     code = "unauthenticated"
-    title = "Sign in first: nobody has no wallet"
+    title = _("Sign in first: nobody has no wallet")

@@ -7,6 +7,8 @@ once, the second finds the mark when it gets the row. Rows are locked in id orde
 from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Now
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing import letters
 from billing.errors import InvalidAmount
@@ -46,7 +48,7 @@ def look_at_balances() -> int:
     with connection.cursor() as cursor:
         cursor.execute(CLEAR_RECOVERED)
     told = 0
-    for _ in range(TURNS_A_RUN):
+    for _turn in range(TURNS_A_RUN):
         turn = tell_fallen()
         told += turn
         if turn < WALLETS_A_TURN:
@@ -72,7 +74,7 @@ def set_low_balance_threshold(*, wallet_id: int, threshold: int | None) -> None:
     the next fall.
     """
     if threshold is not None and not 1 <= threshold <= MAX_AMOUNT:
-        raise InvalidAmount(f"A threshold is 1 to {MAX_AMOUNT} credits.")
+        raise InvalidAmount(format_lazy(_("A threshold is 1 to {most} credits."), most=MAX_AMOUNT))
     still_low = Q(balance__lt=threshold) if threshold is not None else Q(pk__in=[])
     nothing = Value(None, output_field=DateTimeField())
     Wallet.objects.filter(pk=wallet_id).update(

@@ -70,7 +70,7 @@ def _outcome(event: Any) -> tuple[str, str]:
             return HANDLERS[event["type"]](thing), name
     except DomainError as refusal:
         logger.exception("payment_event_refused", thing=name)
-        return Outcome.REFUSED, _plain(f"{name}: {refusal.detail}")
+        return Outcome.REFUSED, _plain(f"{name}: {refusal.in_english}")
     except OperationalError:
         # The database is away: answered 503, and the provider sends it again.
         raise

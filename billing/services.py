@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Now
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import (
     AlreadyApplied,
@@ -82,13 +84,22 @@ def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Ho
     """
     if wallet.is_frozen:
         raise WalletFrozen(
-            f"{wallet.shortfall} credits of a reversed payment are owed. Top up to cover them.",
+            format_lazy(
+                _("{owed} credits of a reversed payment are owed. Top up to cover them."),
+                owed=wallet.shortfall,
+            ),
             shortfall=wallet.shortfall,
         )
     if amount > wallet.available:
         raise InsufficientCredits(
-            f"This needs {amount} credits and {wallet.available} are available. "
-            "Top up and send it again.",
+            format_lazy(
+                _(
+                    "This needs {required} credits and {available} are available. "
+                    "Top up and send it again."
+                ),
+                required=amount,
+                available=wallet.available,
+            ),
             required=amount,
             available=wallet.available,
         )
@@ -107,8 +118,15 @@ def _check_cap(wallet: Wallet, amount: int) -> None:
     committed = committed_this_month(wallet)
     if committed + amount > cap:
         raise SpendingCapReached(
-            f"The cap of {cap} credits a month leaves {max(0, cap - committed)}, and this needs "
-            f"{amount}. Raise the cap in the wallet, or wait for the next month.",
+            format_lazy(
+                _(
+                    "The cap of {cap} credits a month leaves {left}, and this needs {required}. "
+                    "Raise the cap in the wallet, or wait for the next month."
+                ),
+                cap=cap,
+                left=max(0, cap - committed),
+                required=amount,
+            ),
             required=amount,
             cap=cap,
         )
@@ -307,7 +325,7 @@ def grant(
 ) -> LedgerEntry:
     """Give credits for nothing. amount: 1 or more. The id makes it happen once."""
     if not 1 <= amount <= MAX_AMOUNT:
-        raise InvalidAmount(f"A grant is 1 to {MAX_AMOUNT} credits.")
+        raise InvalidAmount(format_lazy(_("A grant is 1 to {most} credits."), most=MAX_AMOUNT))
     return _adjust(LedgerEntry.Kind.GRANT, wallet_id, amount, reason, actor_id, adjustment_id)
 
 
@@ -316,7 +334,8 @@ def correct(
 ) -> LedgerEntry:
     """Put a balance right, up or down. Raise BalanceTooLow when less is available."""
     if amount == 0 or abs(amount) > MAX_AMOUNT:
-        raise InvalidAmount(f"A correction is -{MAX_AMOUNT} to {MAX_AMOUNT} credits, and not 0.")
+        limits = _("A correction is -{most} to {most} credits, and not 0.")
+        raise InvalidAmount(format_lazy(limits, most=MAX_AMOUNT))
     return _adjust(LedgerEntry.Kind.CORRECTION, wallet_id, amount, reason, actor_id, adjustment_id)
 
 
@@ -328,10 +347,14 @@ def _adjust(
     with transaction.atomic():
         wallet = lock_wallet(wallet_id=wallet_id)
         if LedgerEntry.objects.filter(reference_type=reference[0], reference_id=reference[1]):
-            raise AlreadyApplied("This adjustment is in the ledger already.")
+            raise AlreadyApplied(_("This adjustment is in the ledger already."))
         if wallet.available + amount < 0:
             raise BalanceTooLow(
-                f"{wallet.available} credits are available, so {-amount} cannot be taken.",
+                format_lazy(
+                    _("{available} credits are available, so {wanted} cannot be taken."),
+                    available=wallet.available,
+                    wanted=-amount,
+                ),
                 available=wallet.available,
             )
         entry = _apply(
@@ -350,17 +373,21 @@ def refund(*, hold_id: int, amount: int, reason: str, actor_id: int) -> LedgerEn
     """Give back up to what a hold captured, once. Raise AlreadyApplied or RefundTooLarge."""
     reason = check_reason(reason)
     if amount < 1:
-        raise InvalidAmount("A refund is at least 1 credit.")
+        raise InvalidAmount(_("A refund is at least 1 credit."))
     with transaction.atomic():
         wallet = lock_wallet(
             wallet_id=Hold.objects.values_list("wallet_id", flat=True).get(pk=hold_id)
         )
         hold = Hold.objects.get(pk=hold_id)
         if hold.refunded:
-            raise AlreadyApplied(f"{hold.refunded} credits were refunded already.")
+            done = _("{refunded} credits were refunded already.")
+            raise AlreadyApplied(format_lazy(done, refunded=hold.refunded))
         if amount > hold.captured:
             raise RefundTooLarge(
-                f"{hold.captured} credits were charged; at most that can be given back.",
+                format_lazy(
+                    _("{captured} credits were charged; at most that can be given back."),
+                    captured=hold.captured,
+                ),
                 captured=hold.captured,
             )
         Hold.objects.filter(pk=hold_id).update(refunded=amount)
@@ -380,14 +407,14 @@ def check_reason(reason: str) -> str:
     """Give the reason without blanks around it; raise ReasonMissing when nothing is left."""
     reason = reason.strip()
     if not reason:
-        raise ReasonMissing("Say why: the reason stands beside the entry for good.")
+        raise ReasonMissing(_("Say why: the reason stands beside the entry for good."))
     return reason[:200]
 
 
 def set_spending_cap(*, wallet_id: int, cap: int | None) -> None:
     """Limit what a calendar month (UTC) may charge; None lifts the limit."""
     if cap is not None and not 0 <= cap <= MAX_AMOUNT:
-        raise InvalidAmount(f"A cap is 0 to {MAX_AMOUNT} credits.")
+        raise InvalidAmount(format_lazy(_("A cap is 0 to {most} credits."), most=MAX_AMOUNT))
     Wallet.objects.filter(pk=wallet_id).update(spending_cap=cap)
 
 
@@ -416,7 +443,8 @@ def _resolve_top_up(
     )
     top_up = TopUp.objects.get(pk=top_up_id)
     if not changed:
-        raise TopUpAlreadyResolved(f"This top-up is {top_up.get_status_display()} already.")
+        ended = TopUp.Status(top_up.status).label
+        raise TopUpAlreadyResolved(format_lazy(_("This top-up is {ended} already."), ended=ended))
     return top_up
 
 
@@ -431,7 +459,8 @@ def _apply(
 ) -> LedgerEntry:
     """Move a locked wallet's balance by a signed amount and write the entry beside it."""
     if wallet.balance + amount > MAX_AMOUNT:
-        raise BalanceTooHigh(f"A wallet holds at most {MAX_AMOUNT} credits.")
+        most = _("A wallet holds at most {most} credits.")
+        raise BalanceTooHigh(format_lazy(most, most=MAX_AMOUNT))
     wallet.balance += amount
     Wallet.objects.filter(pk=wallet.pk).update(balance=F("balance") + amount)
     reference_type, reference_id = reference

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing import letters
 from billing.errors import (
@@ -94,14 +96,15 @@ def check_decidable(top_up_id: UUID) -> None:
     """
     provider = TopUp.objects.values_list("provider", flat=True).get(pk=top_up_id)
     if provider != "manual":
-        raise ProviderDecides(f"{provider} reports its payments itself; wait for that.")
+        refusal = _("{provider} reports its payments itself; wait for that.")
+        raise ProviderDecides(format_lazy(refusal, provider=provider))
 
 
 def check_amount(amount: int) -> None:
     """Raise InvalidAmount unless the amount lies within the limits of one top-up."""
     low, high = settings.TOP_UP_MIN_CREDITS, min(settings.TOP_UP_MAX_CREDITS, MAX_AMOUNT)
     if not low <= amount <= high:
-        limits = f"A top-up is {low} to {high} credits."
+        limits = format_lazy(_("A top-up is {low} to {high} credits."), low=low, high=high)
         wrong = {"field": "amount", "code": "range", "message": limits}
         raise InvalidAmount(limits, errors=[wrong])
 
@@ -113,17 +116,15 @@ def check_pending(wallet: Wallet) -> None:
     """
     pending = wallet.top_ups.filter(status=TopUp.Status.PENDING).count()
     if pending >= settings.MAX_PENDING_TOP_UPS:
-        raise TooManyPendingTopUps(
-            f"{pending} top-ups of this wallet are pending. Finish one, or wait until one expires.",
-            pending=pending,
-        )
+        wait = _("{count} top-ups of this wallet are pending. Finish one, or wait for its expiry.")
+        raise TooManyPendingTopUps(format_lazy(wait, count=pending), pending=pending)
 
 
 def expire_top_up(*, top_up_id: UUID) -> None:
     """Close a top-up that its provider gave up. Raise TopUpAlreadyResolved when it has ended."""
     pending = TopUp.objects.filter(pk=top_up_id, status=TopUp.Status.PENDING)
     if not pending.update(status=TopUp.Status.EXPIRED, resolved_at=Now()):
-        raise TopUpAlreadyResolved("This top-up has ended already.")
+        raise TopUpAlreadyResolved(_("This top-up has ended already."))
 
 
 def expire_top_ups() -> int:

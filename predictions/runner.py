@@ -75,7 +75,7 @@ def predict_group(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcom
         # A store that is away comes back: the lease ends, and the next attempt asks again.
         raise
     except BrokenArtifact as error:
-        break_version(version_id=version.pk, reason=error.detail)
+        break_version(version_id=version.pk, reason=str(error.detail))
         return [broken(one, error) for one in claims]
     except Exception as error:
         if len(claims) == 1:

@@ -69,12 +69,6 @@ REFUSALS = {
     "insufficient_credits": gettext_lazy(
         "Not enough credits: this takes {required}, you have {available}."
     ),
-    "wallet_frozen": gettext_lazy(
-        "The wallet is frozen: {shortfall} credits of a reversed payment are owed. Top up first."
-    ),
-    "spending_cap_reached": gettext_lazy(
-        "This takes {required}, more than the monthly cap of {cap} leaves. Raise the cap, or wait."
-    ),
     "version_broken": gettext_lazy(
         "This version of the model is broken and must be mended by the operator. "
         "Nothing was charged."
@@ -87,7 +81,7 @@ REFUSALS = {
 def refusal(error: DomainError) -> str:
     """Say why a submission was refused as a whole; the domain's own words by default."""
     if error.code not in REFUSALS:
-        return error.detail
+        return str(error.detail)
     numbers = {key: schemas.shown(value) for key, value in error.extra.items()}
     return str(REFUSALS[error.code]).format(**numbers)
 

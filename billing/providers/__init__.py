@@ -3,6 +3,8 @@
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import ProviderUnknown
 from billing.models import TopUp
@@ -39,5 +41,6 @@ def check_provider(name: str) -> str:
     names = list(enabled())
     name = name or names[0]
     if name not in names:
-        raise ProviderUnknown(f"There is no provider {name!r}; choose one of: {', '.join(names)}.")
+        refusal = _("There is no provider {name}; choose one of: {names}.")
+        raise ProviderUnknown(format_lazy(refusal, name=repr(name), names=", ".join(names)))
     return name

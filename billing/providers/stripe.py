@@ -48,7 +48,7 @@ class Stripe:
         except stripe.StripeError as failure:
             logger.warning("stripe_away", top_up_id=str(top_up.pk), error=str(failure))
             raise PaymentProviderAway(
-                "The payment provider does not answer. Nothing was paid; try again in a moment."
+                _("The payment provider does not answer. Nothing was paid; try again in a moment.")
             ) from failure
         else:
             TopUp.objects.filter(pk=top_up.pk, external_id=None).update(

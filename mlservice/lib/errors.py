@@ -1,24 +1,37 @@
 """The base of every refusal: what the domain says when it will not do a thing."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
 
 
 class DomainError(Exception):
     """A refusal with the HTTP status, the code and the title a client sees.
 
     Each app lists its own in `errors.py`, three lines each. Keyword details travel in
-    the problem body beside `detail`; `errors` positions row errors by index.
+    the problem body beside `detail`; `errors` positions row errors by index. What a page can show
+    is written lazily: it reads in the reader's language there, and in English in the API.
     """
 
     status = 400
     code = "invalid_request"
-    title = "The request cannot be done"
+    title: "_StrOrPromise" = _("The request cannot be done")
     retry_after_seconds: int | None = None
 
-    def __init__(self, detail: str | None = None, **extra: Any) -> None:
+    def __init__(self, detail: "_StrOrPromise | None" = None, **extra: Any) -> None:
         self.detail = detail or self.title
         self.extra = extra
         super().__init__(self.detail)
+
+    @property
+    def in_english(self) -> str:
+        """Give the detail as the API says it, whatever language is spoken now."""
+        with override("en"):
+            return str(self.detail)
 
 
 class InvalidRequest(DomainError):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.db import OperationalError, connection, models, transaction
+from django.utils.translation import gettext_lazy as _
 from psycopg2.errors import LockNotAvailable
 
 from mlservice.lib.errors import DomainError, InvalidRequest
@@ -23,13 +24,13 @@ Row = TypeVar("Row", bound=models.Model)
 class IdempotencyMismatch(DomainError):
     status = 422
     code = "idempotency_mismatch"
-    title = "The key was used with another body"
+    title = _("The key was used with another body")
 
 
 class IdempotencyInFlight(DomainError):
     status = 409
     code = "idempotency_in_flight"
-    title = "The first request with this key is still under way"
+    title = _("The first request with this key is still under way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,5 @@ def patience(key: IdempotencyKey) -> Iterator[None]:
             yield
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
-            raise IdempotencyInFlight("Send it again with the same key in a moment.") from error
+            raise IdempotencyInFlight(_("Send it again with the same key in a moment.")) from error
         raise

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import override
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -61,14 +62,15 @@ def problem(
 
 
 def domain_problem(request: HttpRequest, error: DomainError) -> HttpResponse:
-    response = problem(
-        request,
-        status=error.status,
-        code=error.code,
-        title=error.title,
-        detail=error.detail,
-        **error.extra,
-    )
+    with override("en"):
+        response = problem(
+            request,
+            status=error.status,
+            code=error.code,
+            title=str(error.title),
+            detail=str(error.detail),
+            **error.extra,
+        )
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)
     return response

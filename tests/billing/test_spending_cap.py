@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.utils.translation import override
 
 from accounts.models import User
-from billing.errors import InvalidAmount, SpendingCapReached, WalletFrozen
+from billing.errors import InvalidAmount, SpendingCapReached
 from billing.models import Hold, LedgerEntry
 from billing.selectors import month_start, spendable
 from billing.services import (
@@ -18,8 +17,6 @@ from billing.services import (
     set_spending_cap,
     wallet_of,
 )
-from mlservice.lib.errors import DomainError
-from predictions import wording
 
 
 def held(user: User, amount: int, name: str) -> Hold:
@@ -109,15 +106,3 @@ def test_the_page_refuses_a_negative_cap_and_a_stranger(
     assert answer.status_code == 200
     assert wallet_of(alice.pk).spending_cap is None
     assert client.post("/wallet/cap", {"spending_cap": "5"}).status_code == 302
-
-
-@pytest.mark.parametrize(
-    ("refusal", "said"),
-    [
-        (SpendingCapReached(required=11, cap=100), "предел 100"),
-        (WalletFrozen(shortfall=450), "кредитов: 450"),
-    ],
-)
-def test_a_russian_client_reads_the_refusal_in_russian(refusal: DomainError, said: str) -> None:
-    with override("ru"):
-        assert said in wording.refusal(refusal)

@@ -77,5 +77,5 @@ def test_too_many_pending_top_ups_are_said_at_the_form(
     response = signed_in.post("/wallet/top-up", {"amount": 400, "provider": "manual"})
 
     [refusal] = response.context["form"].non_field_errors()
-    assert "wait until one expires" in refusal
+    assert "wait for its expiry" in refusal
     assert TopUp.objects.filter(status="pending").count() == 1

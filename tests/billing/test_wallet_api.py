@@ -80,7 +80,7 @@ def test_too_many_pending_top_ups_are_a_conflict_that_says_what_to_do(
     assert answer.status_code == 409
     assert answer["Content-Type"] == "application/problem+json"
     assert (answer.json()["code"], answer.json()["pending"]) == ("too_many_pending_top_ups", 1)
-    assert "wait until one expires" in answer.json()["detail"]
+    assert "wait for its expiry" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", LISTS)

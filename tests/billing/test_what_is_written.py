@@ -91,7 +91,7 @@ def reverse(cents: int, *, is_active: bool = True, external_id: str = "re_1") ->
 def refused(act: Callable[[], object]) -> tuple[type[DomainError], str, dict[str, Any]]:
     with pytest.raises(DomainError) as refusal:
         act()
-    return refusal.type, refusal.value.detail, refusal.value.extra
+    return refusal.type, str(refusal.value.detail), refusal.value.extra
 
 
 def test_the_sign_up_grant_says_so(settings: Any, db: None) -> None:
