@@ -10,6 +10,7 @@ from babel.numbers import format_currency, get_currency_precision
 from django.utils.translation import get_language
 
 from billing.models import LedgerEntry, TopUp
+from billing.selectors import reversed_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,12 @@ class Receipt:
     number: int
     top_up: TopUp
 
+    reversed_cents: int
+
     @property
     def reversed_price(self) -> str:
         """The part of the price that went back to the payer."""
-        top_up = self.top_up
-        return price(top_up.cents * top_up.reversed // top_up.amount, top_up.currency)
+        return price(self.reversed_cents, self.top_up.currency)
 
 
 def receipt_of(top_up: TopUp) -> Receipt | None:
@@ -33,7 +35,7 @@ def receipt_of(top_up: TopUp) -> Receipt | None:
     entry = LedgerEntry.objects.get(
         kind=LedgerEntry.Kind.TOP_UP, reference_type="top_up", reference_id=str(top_up.pk)
     )
-    return Receipt(number=entry.pk, top_up=top_up)
+    return Receipt(entry.pk, top_up, reversed_cents(top_up))
 
 
 def price(cents: int, currency: str) -> str:

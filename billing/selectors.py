@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from django.db.models import Sum
 
-from billing.models import AuditRun, LedgerEntry, Wallet
+from billing.models import AuditRun, LedgerEntry, PaymentReversal, TopUp, Wallet
 
 
 def spendable(wallet: Wallet) -> int:
@@ -22,6 +22,16 @@ def committed_this_month(wallet: Wallet) -> int:
         wallet=wallet, kind=LedgerEntry.Kind.CAPTURE, created_at__gte=month_start()
     )
     return wallet.held - (captures.aggregate(total=Sum("amount"))["total"] or 0)
+
+
+def reversed_cents(top_up: TopUp) -> int:
+    """Add up what refunds and disputes take back of a payment now: all of its price at most."""
+    if top_up.payment_id is None:
+        return 0
+    active = PaymentReversal.objects.filter(
+        provider=top_up.provider, payment_id=top_up.payment_id, is_active=True
+    )
+    return min(active.aggregate(total=Sum("cents"))["total"] or 0, top_up.cents)
 
 
 def month_start() -> datetime:

@@ -1,6 +1,7 @@
-"""The only writer of money. Every path locks the wallet row first, then acts, in one transaction.
+"""The only writer of money: each path locks the wallet, then moves it, in one transaction.
 
-Lock order everywhere: wallets by id, then predictions by id, then holds.
+Lock order everywhere: what asked for it (a provider's event, then its payment; an adjustment that
+waits), then wallets by id, then predictions by id, then holds and top-ups.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +29,7 @@ from billing.errors import (
     WalletFrozen,
 )
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
-from billing.selectors import committed_this_month
+from billing.selectors import committed_this_month, reversed_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +262,7 @@ def _lock_payment(payment_id: str) -> None:
 
 def _settle_reversals(wallet: Wallet, top_up: TopUp) -> None:
     """Bring what is taken back of a top-up to what its active reversals say, in proportion."""
-    active = PaymentReversal.objects.filter(
-        provider=top_up.provider, payment_id=top_up.payment_id, is_active=True
-    )
-    cents = min(active.aggregate(total=Sum("cents"))["total"] or 0, top_up.cents)
+    cents = reversed_cents(top_up)
     target = top_up.amount * cents // top_up.cents if top_up.cents else 0
     if target > top_up.reversed:
         _add_shortfall(wallet, top_up, target - top_up.reversed)

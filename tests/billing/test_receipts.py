@@ -78,6 +78,33 @@ def test_a_receipt_says_what_was_taken_back(alice: User, page: PageOf) -> None:
     assert "250 credits, $2.50" in text
 
 
+@pytest.mark.parametrize(
+    ("reversals", "said"),
+    [
+        ([(100, True)], "33 credits, $1.00"),
+        ([(2, True)], "0 credits, $0.02"),
+        ([(100, True), (50, True), (1_000, False)], "50 credits, $1.50"),
+        ([(1_000, True), (1_000, True)], "500 credits, $15.00"),
+    ],
+)
+def test_what_was_taken_back_is_the_providers_money_not_the_rounded_credits(
+    alice: User, page: PageOf, settings: Any, reversals: list[tuple[int, bool]], said: str
+) -> None:
+    settings.CREDIT_PRICE_CENTS = 3
+    top_up = make_pending(alice, amount=500)
+    pay_top_up(top_up_id=top_up.pk, payment_id="pay-1")
+    for number, (cents, is_active) in enumerate(reversals):
+        record_reversal(
+            provider="manual",
+            payment_id="pay-1",
+            external_id=f"back-{number}",
+            cents=cents,
+            is_active=is_active,
+        )
+
+    assert said in text_of(page(alice), f"/wallet/top-ups/{top_up.pk}/receipt")
+
+
 def test_what_is_not_paid_has_no_receipt(alice: User, staff: User, page: PageOf) -> None:
     rejected, pending = make_pending(alice), make_pending(alice)
     decline_top_up(top_up_id=rejected.pk, note="No money came", actor_id=staff.pk)

@@ -158,9 +158,9 @@ TOP_UPS_AND_REVERSALS = [
     ),
     Mutant(
         name="reversals take more than was paid",
-        path=SERVICES,
-        old='cents = min(active.aggregate(total=Sum("cents"))["total"] or 0, top_up.cents)',
-        new='cents = active.aggregate(total=Sum("cents"))["total"] or 0',
+        path="billing/selectors.py",
+        old='return min(active.aggregate(total=Sum("cents"))["total"] or 0, top_up.cents)',
+        new='return active.aggregate(total=Sum("cents"))["total"] or 0',
         killed_by=f"{REVERSALS}::test_parts_add_up_and_never_beyond_the_payment",
     ),
     Mutant(
