@@ -29,6 +29,8 @@ def limits() -> str:
 class CapForm(forms.Form):
     """What a client allows the wallet to spend in a month; empty means no limit."""
 
+    title = _("Spending cap")
+    explanation = _("What is charged in a month and what is held for work under way never pass it.")
     spending_cap = forms.IntegerField(
         label=_("Spend at most, credits a month"),
         min_value=0,
@@ -41,6 +43,11 @@ class CapForm(forms.Form):
 class ThresholdForm(forms.Form):
     """The balance below which a client wants to be warned; empty means never."""
 
+    title = _("Low balance")
+    explanation = _(
+        "When the balance falls below this, you get one e-mail and a notice here; "
+        "the next one comes only after it has recovered."
+    )
     low_balance_threshold = forms.IntegerField(
         label=_("Warn below, credits"),
         min_value=1,

@@ -101,7 +101,7 @@ def low_balance(request: HttpRequest) -> HttpResponse:
         set_low_balance_threshold(wallet_id=purse.pk, threshold=threshold)
         messages.success(request, _("The warning is set."))
         return redirect("wallet")
-    return render(request, "billing/low_balance.html", {"form": form})
+    return render(request, "billing/limit.html", {"form": form})
 
 
 @login_required
@@ -121,7 +121,7 @@ def cap(request: HttpRequest) -> HttpResponse:
         set_spending_cap(wallet_id=purse.pk, cap=form.cleaned_data["spending_cap"])
         messages.success(request, _("The cap is set."))
         return redirect("wallet")
-    return render(request, "billing/cap.html", {"form": form})
+    return render(request, "billing/limit.html", {"form": form})
 
 
 def begun(request: HttpRequest, form: TopUpForm) -> TopUp | None:

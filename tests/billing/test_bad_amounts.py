@@ -81,7 +81,7 @@ def test_the_page_refuses_it_as_a_top_up(alice: User, page: PageOf, amount: str)
 def test_the_page_refuses_it_as_a_spending_cap(alice: User, page: PageOf, cap: str) -> None:
     before = written()
 
-    answer = page(alice).post("/wallet/cap", {"cap_form": "1", "spending_cap": cap})
+    answer = page(alice).post("/wallet/cap", {"spending_cap": cap})
 
     assert answer.status_code == 200
     assert list(answer.context["form"].errors) == ["spending_cap"]
@@ -90,7 +90,7 @@ def test_the_page_refuses_it_as_a_spending_cap(alice: User, page: PageOf, cap: s
 
 def test_a_cap_of_zero_is_taken_and_the_page_says_what_it_means(alice: User, page: PageOf) -> None:
     shown = page(alice).get("/wallet/cap").content.decode()
-    answer = page(alice).post("/wallet/cap", {"cap_form": "1", "spending_cap": "0"})
+    answer = page(alice).post("/wallet/cap", {"spending_cap": "0"})
 
     assert "0: nothing can be spent." in shown
     assert answer.status_code == 302

@@ -242,7 +242,7 @@ def test_nothing_is_dismissed_where_nothing_was_told(alice: User) -> None:
 
 
 def test_a_client_sets_and_lifts_the_threshold_on_its_page(alice: User, page: PageOf) -> None:
-    signed_in, form = page(alice), {"threshold_form": "1", "low_balance_threshold": "70"}
+    signed_in, form = page(alice), {"low_balance_threshold": "70"}
 
     assert signed_in.post("/wallet/low-balance", form)["Location"] == "/wallet"
     assert wallet_of(alice.pk).low_balance_threshold == 70
@@ -254,7 +254,7 @@ def test_a_client_sets_and_lifts_the_threshold_on_its_page(alice: User, page: Pa
 
 @pytest.mark.parametrize("typed", ["0", "-1", "0.5", "ten", "1e30", str(2**63)])
 def test_a_bad_threshold_is_refused_at_the_form(alice: User, page: PageOf, typed: str) -> None:
-    form = {"threshold_form": "1", "low_balance_threshold": typed}
+    form = {"low_balance_threshold": typed}
 
     answer = page(alice).post("/wallet/low-balance", form)
 

@@ -88,7 +88,7 @@ def test_a_cap_that_means_nothing_is_refused(alice: User, cap: int) -> None:
 def test_a_client_sets_and_lifts_the_cap_on_its_page(
     alice: User, page: Callable[[User], Client]
 ) -> None:
-    form = {"cap_form": "1", "spending_cap": "70"}
+    form = {"spending_cap": "70"}
 
     assert page(alice).post("/wallet/cap", form).status_code == 302
     assert wallet_of(alice.pk).spending_cap == 70
@@ -101,7 +101,7 @@ def test_a_client_sets_and_lifts_the_cap_on_its_page(
 def test_the_page_refuses_a_negative_cap_and_a_stranger(
     alice: User, page: Callable[[User], Client], client: Client
 ) -> None:
-    answer = page(alice).post("/wallet/cap", {"cap_form": "1", "spending_cap": "-1"})
+    answer = page(alice).post("/wallet/cap", {"spending_cap": "-1"})
 
     assert answer.status_code == 200
     assert wallet_of(alice.pk).spending_cap is None
