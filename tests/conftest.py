@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import translation
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -56,6 +57,12 @@ def fresh_caches() -> None:
     forget_found_versions()
     selectors.forget_backlog()
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """A page asked for in Russian leaves its thread speaking Russian; the next test begins anew."""
+    translation.deactivate()
 
 
 @pytest.fixture
