@@ -9,18 +9,26 @@ class InsufficientCredits(DomainError):
     status = 402
     code = "insufficient_credits"
     title = _("Not enough credits")
+    sentence = _(
+        "This needs {required} credits and {available} are available. Top up and send it again."
+    )
 
 
 class SpendingCapReached(DomainError):
     status = 402
     code = "spending_cap_reached"
     title = _("The month's spending cap is reached")
+    sentence = _(
+        "The cap of {cap} credits a month leaves {left}, and this needs {required}. "
+        "Raise the cap in the wallet, or wait for the next month."
+    )
 
 
 class WalletFrozen(DomainError):
     status = 402
     code = "wallet_frozen"
     title = _("The wallet is frozen")
+    sentence = _("{shortfall} credits of a reversed payment are owed. Top up to cover them.")
 
 
 class InvalidAmount(DomainError):
@@ -33,12 +41,16 @@ class TooManyPendingTopUps(DomainError):
     status = 409
     code = "too_many_pending_top_ups"
     title = _("Too many top-ups are pending")
+    sentence = _(
+        "{pending} top-ups of this wallet are pending. Finish one, or wait for its expiry."
+    )
 
 
 class ReasonMissing(DomainError):
     status = 400
     code = "invalid_request"
     title = _("Say why: a reason is required")
+    sentence = _("Say why: the reason stands beside the entry for good.")
 
 
 class ProviderUnknown(DomainError):
@@ -82,18 +94,21 @@ class BalanceTooLow(DomainError):
     status = 409
     code = "balance_too_low"
     title = _("The correction takes more than is available")
+    sentence = _("{available} credits are available, so {wanted} cannot be taken.")
 
 
 class BalanceTooHigh(DomainError):
     status = 409
     code = "balance_too_high"
     title = _("The wallet cannot hold so many credits")
+    sentence = _("A wallet holds at most {most} credits.")
 
 
 class RefundTooLarge(DomainError):
     status = 409
     code = "refund_too_large"
     title = _("More than was charged cannot be given back")
+    sentence = _("{captured} credits were charged; at most that can be given back.")
 
 
 class SecondOperatorNeeded(DomainError):

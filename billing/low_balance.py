@@ -7,7 +7,6 @@ once, the second finds the mark when it gets the row. Rows are locked in id orde
 from django.db import connection, transaction
 from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Now
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing import letters
@@ -74,7 +73,7 @@ def set_low_balance_threshold(*, wallet_id: int, threshold: int | None) -> None:
     the next fall.
     """
     if threshold is not None and not 1 <= threshold <= MAX_AMOUNT:
-        raise InvalidAmount(format_lazy(_("A threshold is 1 to {most} credits."), most=MAX_AMOUNT))
+        raise InvalidAmount(_("A threshold is 1 to {most} credits."), most=MAX_AMOUNT)
     still_low = Q(balance__lt=threshold) if threshold is not None else Q(pk__in=[])
     nothing = Value(None, output_field=DateTimeField())
     Wallet.objects.filter(pk=wallet_id).update(

@@ -84,26 +84,9 @@ def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Ho
     Raise WalletFrozen, InsufficientCredits or SpendingCapReached; nothing is held then.
     """
     if wallet.is_frozen:
-        raise WalletFrozen(
-            format_lazy(
-                _("{owed} credits of a reversed payment are owed. Top up to cover them."),
-                owed=wallet.shortfall,
-            ),
-            shortfall=wallet.shortfall,
-        )
+        raise WalletFrozen(shortfall=wallet.shortfall)
     if amount > wallet.available:
-        raise InsufficientCredits(
-            format_lazy(
-                _(
-                    "This needs {required} credits and {available} are available. "
-                    "Top up and send it again."
-                ),
-                required=amount,
-                available=wallet.available,
-            ),
-            required=amount,
-            available=wallet.available,
-        )
+        raise InsufficientCredits(required=amount, available=wallet.available)
     _check_cap(wallet, amount)
     Wallet.objects.filter(pk=wallet.pk).update(held=F("held") + amount)
     kind, reference_id = reference
@@ -118,19 +101,7 @@ def _check_cap(wallet: Wallet, amount: int) -> None:
         return
     committed = committed_this_month(wallet)
     if committed + amount > cap:
-        raise SpendingCapReached(
-            format_lazy(
-                _(
-                    "The cap of {cap} credits a month leaves {left}, and this needs {required}. "
-                    "Raise the cap in the wallet, or wait for the next month."
-                ),
-                cap=cap,
-                left=max(0, cap - committed),
-                required=amount,
-            ),
-            required=amount,
-            cap=cap,
-        )
+        raise SpendingCapReached(required=amount, cap=cap, left=max(0, cap - committed))
 
 
 def resolve_holds(resolutions: Iterable[Resolution]) -> None:
@@ -323,7 +294,7 @@ def grant(
 ) -> LedgerEntry:
     """Give credits for nothing. amount: 1 or more. The id makes it happen once."""
     if not 1 <= amount <= MAX_AMOUNT:
-        raise InvalidAmount(format_lazy(_("A grant is 1 to {most} credits."), most=MAX_AMOUNT))
+        raise InvalidAmount(_("A grant is 1 to {most} credits."), most=MAX_AMOUNT)
     return _adjust(LedgerEntry.Kind.GRANT, wallet_id, amount, reason, actor_id, adjustment_id)
 
 
@@ -333,7 +304,7 @@ def correct(
     """Put a balance right, up or down. Raise BalanceTooLow when less is available."""
     if amount == 0 or abs(amount) > MAX_AMOUNT:
         limits = _("A correction is -{most} to {most} credits, and not 0.")
-        raise InvalidAmount(format_lazy(limits, most=MAX_AMOUNT))
+        raise InvalidAmount(limits, most=MAX_AMOUNT)
     return _adjust(LedgerEntry.Kind.CORRECTION, wallet_id, amount, reason, actor_id, adjustment_id)
 
 
@@ -347,14 +318,7 @@ def _adjust(
         if LedgerEntry.objects.filter(reference_type=reference[0], reference_id=reference[1]):
             raise AlreadyApplied(_("This adjustment is in the ledger already."))
         if wallet.available + amount < 0:
-            raise BalanceTooLow(
-                format_lazy(
-                    _("{available} credits are available, so {wanted} cannot be taken."),
-                    available=wallet.available,
-                    wanted=-amount,
-                ),
-                available=wallet.available,
-            )
+            raise BalanceTooLow(available=wallet.available, wanted=-amount)
         entry = _apply(
             wallet=wallet,
             kind=kind,
@@ -379,15 +343,9 @@ def refund(*, hold_id: int, amount: int, reason: str, actor_id: int) -> LedgerEn
         hold = Hold.objects.get(pk=hold_id)
         if hold.refunded:
             done = _("{refunded} credits were refunded already.")
-            raise AlreadyApplied(format_lazy(done, refunded=hold.refunded))
+            raise AlreadyApplied(done, refunded=hold.refunded)
         if amount > hold.captured:
-            raise RefundTooLarge(
-                format_lazy(
-                    _("{captured} credits were charged; at most that can be given back."),
-                    captured=hold.captured,
-                ),
-                captured=hold.captured,
-            )
+            raise RefundTooLarge(captured=hold.captured)
         Hold.objects.filter(pk=hold_id).update(refunded=amount)
         entry = _apply(
             wallet=wallet,
@@ -405,14 +363,14 @@ def check_reason(reason: str) -> str:
     """Give the reason without blanks around it; raise ReasonMissing when nothing is left."""
     reason = reason.strip()
     if not reason:
-        raise ReasonMissing(_("Say why: the reason stands beside the entry for good."))
+        raise ReasonMissing
     return reason[:200]
 
 
 def set_spending_cap(*, wallet_id: int, cap: int | None) -> None:
     """Limit what a calendar month (UTC) may charge; None lifts the limit."""
     if cap is not None and not 0 <= cap <= MAX_AMOUNT:
-        raise InvalidAmount(format_lazy(_("A cap is 0 to {most} credits."), most=MAX_AMOUNT))
+        raise InvalidAmount(_("A cap is 0 to {most} credits."), most=MAX_AMOUNT)
     Wallet.objects.filter(pk=wallet_id).update(spending_cap=cap)
 
 
@@ -457,8 +415,7 @@ def _apply(
 ) -> LedgerEntry:
     """Move a locked wallet's balance by a signed amount and write the entry beside it."""
     if wallet.balance + amount > MAX_AMOUNT:
-        most = _("A wallet holds at most {most} credits.")
-        raise BalanceTooHigh(format_lazy(most, most=MAX_AMOUNT))
+        raise BalanceTooHigh(most=MAX_AMOUNT)
     wallet.balance += amount
     Wallet.objects.filter(pk=wallet.pk).update(balance=F("balance") + amount)
     reference_type, reference_id = reference

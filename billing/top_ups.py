@@ -116,8 +116,7 @@ def check_pending(wallet: Wallet) -> None:
     """
     pending = wallet.top_ups.filter(status=TopUp.Status.PENDING).count()
     if pending >= settings.MAX_PENDING_TOP_UPS:
-        wait = _("{count} top-ups of this wallet are pending. Finish one, or wait for its expiry.")
-        raise TooManyPendingTopUps(format_lazy(wait, count=pending), pending=pending)
+        raise TooManyPendingTopUps(pending=pending)
 
 
 def expire_top_up(*, top_up_id: UUID) -> None:

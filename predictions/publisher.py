@@ -49,8 +49,11 @@ class Publisher:
     def publish(self, queue: str, group_id: UUID, prediction_ids: list[UUID]) -> None:
         """Send one message with the ids of a group; return when the broker has confirmed it."""
         ids = [str(prediction_id) for prediction_id in prediction_ids]
-        # A broker confirms what it cannot route, unless told that it must arrive somewhere.
-        options: dict[str, Any] = {"mandatory": True} if settings.BROKER_IS_RABBITMQ else {}
+        # The worker's limits hold, which its lease goes with: the sender's must not travel along.
+        options: dict[str, Any] = {"time_limit": None, "soft_time_limit": None}
+        if settings.BROKER_IS_RABBITMQ:
+            # A broker confirms what it cannot route, unless told that it must arrive somewhere.
+            options["mandatory"] = True
         try:
             run_predictions.apply_async(
                 (ids,),
@@ -58,9 +61,6 @@ class Publisher:
                 queue=queue,
                 producer=self._producer(),
                 retry=False,
-                # The worker's own, which its lease goes with; the sender's would travel along.
-                time_limit=None,
-                soft_time_limit=None,
                 **options,
             )
         except BROKER_ERRORS as error:

@@ -100,7 +100,7 @@ def test_every_task_has_a_time_limit() -> None:
 def test_workers_and_beat_log_at_the_level_of_the_settings() -> None:
     before = logging.getLogger().level
 
-    app.log.setup_logging_subsystem(loglevel=logging.CRITICAL)
+    app.log.setup_logging_subsystem(loglevel="CRITICAL")
 
     assert logging.getLogger().level == before != logging.CRITICAL
 

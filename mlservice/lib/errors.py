@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -12,18 +14,22 @@ if TYPE_CHECKING:
 class DomainError(Exception):
     """A refusal with the HTTP status, the code and the title a client sees.
 
-    Each app lists its own in `errors.py`, three lines each. Keyword details travel in
+    Each app lists its own in `errors.py`, a few lines each. Keyword details travel in
     the problem body beside `detail`; `errors` positions row errors by index. What a page can show
-    is written lazily: it reads in the reader's language there, and in English in the API.
+    is written lazily, with the details in braces: it reads in the reader's language there, and in
+    English in the API.
     """
 
     status = 400
     code = "invalid_request"
     title: "_StrOrPromise" = _("The request cannot be done")
+    sentence: "_StrOrPromise" = ""
     retry_after_seconds: int | None = None
 
     def __init__(self, detail: "_StrOrPromise | None" = None, **extra: Any) -> None:
-        self.detail = detail or self.title
+        detail = detail or self.sentence or self.title
+        has_braces = bool(extra) and isinstance(detail, Promise)
+        self.detail = format_lazy(detail, **extra) if has_braces else detail
         self.extra = extra
         super().__init__(self.detail)
 

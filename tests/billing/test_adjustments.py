@@ -66,7 +66,7 @@ def test_a_correction_below_what_is_available_is_refused(alice: User, staff: Use
     with pytest.raises(BalanceTooLow) as refusal:
         adjusted(alice, staff, -601)
 
-    assert refusal.value.extra == {"available": 600}
+    assert refusal.value.extra == {"available": 600, "wanted": 601}
     assert wallet_of(alice.pk).balance == 1_000
 
 

@@ -32,7 +32,7 @@ def test_holds_and_charges_count_towards_the_cap(alice: User) -> None:
     with pytest.raises(SpendingCapReached) as refusal:
         held(alice, 11, "c")
 
-    assert refusal.value.extra == {"required": 11, "cap": 100}
+    assert refusal.value.extra == {"required": 11, "cap": 100, "left": 10}
     assert spendable(wallet_of(alice.pk)) == 10
     held(alice, 10, "d")
     assert wallet_of(alice.pk).held == 50

@@ -55,7 +55,7 @@ def test_refusals_of_a_hold_say_what_is_missing(alice: User) -> None:
         SpendingCapReached,
         "The cap of 100 credits a month leaves 40, and this needs 41. Raise the cap in the "
         "wallet, or wait for the next month.",
-        {"required": 41, "cap": 100},
+        {"required": 41, "cap": 100, "left": 40},
     )
     set_spending_cap(wallet_id=wallet_id(alice), cap=10)
     assert "leaves 0, and this needs 1." in refused(lambda: hold(1))[1]
@@ -81,7 +81,7 @@ def test_a_grant_outside_its_limits_names_them(alice: User, staff: User, amount:
     assert refused(lambda: adjust(grant, alice, staff, amount)) == (
         InvalidAmount,
         f"A grant is 1 to {MAX_AMOUNT} credits.",
-        {},
+        {"most": MAX_AMOUNT},
     )
 
 
@@ -90,7 +90,7 @@ def test_a_correction_outside_its_limits_names_them(alice: User, staff: User, am
     assert refused(lambda: adjust(correct, alice, staff, amount)) == (
         InvalidAmount,
         f"A correction is -{MAX_AMOUNT} to {MAX_AMOUNT} credits, and not 0.",
-        {},
+        {"most": MAX_AMOUNT},
     )
 
 
@@ -110,7 +110,7 @@ def test_more_than_a_wallet_holds_is_refused(alice: User, staff: User) -> None:
     assert refused(lambda: adjust(grant, alice, staff, MAX_AMOUNT)) == (
         BalanceTooHigh,
         f"A wallet holds at most {MAX_AMOUNT} credits.",
-        {},
+        {"most": MAX_AMOUNT},
     )
     assert wallet_of(alice.pk).balance == 1_000
 
@@ -119,7 +119,7 @@ def test_a_correction_that_takes_too_much_says_what_is_there(alice: User, staff:
     assert refused(lambda: adjust(correct, alice, staff, -1_001)) == (
         BalanceTooLow,
         "1000 credits are available, so 1001 cannot be taken.",
-        {"available": 1_000},
+        {"available": 1_000, "wanted": 1_001},
     )
 
 
@@ -156,7 +156,7 @@ def test_refusals_of_a_refund_say_what_was_charged(alice: User, staff: User) -> 
     assert refused(lambda: back(1)) == (
         AlreadyApplied,
         "100 credits were refunded already.",
-        {},
+        {"refunded": 100},
     )
 
 
@@ -184,7 +184,7 @@ def test_a_cap_outside_its_limits_names_them(alice: User, cap: int) -> None:
     assert refused(lambda: set_spending_cap(wallet_id=wallet_id(alice), cap=cap)) == (
         InvalidAmount,
         f"A cap is 0 to {MAX_AMOUNT} credits.",
-        {},
+        {"most": MAX_AMOUNT},
     )
 
 
