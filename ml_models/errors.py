@@ -1,5 +1,7 @@
 """What ml_models refuses."""
 
+from django.utils.translation import gettext_lazy as _
+
 from mlservice.lib.errors import DomainError
 
 
@@ -19,6 +21,48 @@ class VersionIsStable(DomainError):
     status = 409
     code = "version_is_stable"
     title = "The stable version cannot be retired"
+
+
+class VersionIsCandidate(DomainError):
+    status = 409
+    code = "version_is_candidate"
+    title = _("The candidate cannot be retired; take its share away first")
+
+
+class VersionIsDraft(DomainError):
+    status = 409
+    code = "version_is_draft"
+    title = _("This version is a draft; publish it first")
+
+
+class VersionNotDraft(DomainError):
+    status = 409
+    code = "version_not_draft"
+    title = _("This version is not a draft")
+
+
+class VersionAlreadyStable(DomainError):
+    status = 409
+    code = "version_already_stable"
+    title = _("The stable version cannot be a candidate")
+
+
+class NoCandidate(DomainError):
+    status = 409
+    code = "no_candidate"
+    title = _("This model has no candidate")
+
+
+class NothingToRollBackTo(DomainError):
+    status = 409
+    code = "nothing_to_roll_back_to"
+    title = _("No version that was stable before can serve now")
+
+
+class InvalidShare(DomainError):
+    status = 400
+    code = "invalid_request"
+    title = _("A share is a whole number of percent, 1 to 100")
 
 
 class VersionNotBroken(DomainError):

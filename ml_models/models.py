@@ -1,9 +1,11 @@
-"""The registry: model families, their immutable versions, and the pointer to the stable one."""
+"""The registry: model families, their immutable versions, who serves, and what was changed."""
 
+import hashlib
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +24,10 @@ class Artifact:
 
 
 class MLModel(models.Model):
-    """A model family; `stable` is the version that serves who names none."""
+    """A model family; `stable` is the version that serves who names none.
+
+    Of these a `candidate` serves `candidate_share` percent of the users, the same ones each time.
+    """
 
     slug = models.SlugField(_("slug"), max_length=64, unique=True)
     title = models.CharField(_("title"), max_length=100)
@@ -37,13 +42,47 @@ class MLModel(models.Model):
         related_name="+",
         verbose_name=_("stable version"),
     )
+    candidate = models.ForeignKey(
+        "ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("candidate"),
+    )
+    candidate_share = models.PositiveSmallIntegerField(
+        _("candidate's share of the users, percent"), default=0, db_default=0
+    )
 
     class Meta:
         verbose_name = _("model")
         verbose_name_plural = _("models")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(candidate__isnull=True, candidate_share=0)
+                | Q(candidate__isnull=False, candidate_share__gte=1, candidate_share__lte=100),
+                name="model_candidate_has_a_share",
+                violation_error_message=_(
+                    "A candidate's share is 1 to 100 percent; without a candidate it is 0."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=~Q(candidate=F("stable")),
+                name="model_candidate_is_not_stable",
+                violation_error_message=_("The candidate is another version than the stable one."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    def version_for(self, user_id: int | None) -> "ModelVersion | None":
+        """Return the version that serves this user, who names none; nobody gets the stable one."""
+        candidate = self.candidate
+        if candidate is None or user_id is None or not candidate.is_published:
+            return self.stable
+        is_chosen = place_of(user_id, self.pk, candidate.pk) < self.candidate_share
+        return candidate if is_chosen else self.stable
 
     @property
     def local_title(self) -> str:
@@ -54,15 +93,33 @@ class MLModel(models.Model):
         return (get_language() == "ru" and self.description_ru) or self.description
 
 
+def place_of(user_id: int, model_id: int, candidate_id: int) -> int:
+    """Return the user's place, 0 to 99, in the queue for a candidate: the same in every process.
+
+    A share that grows keeps the users it had; another candidate shuffles them anew.
+    """
+    digest = hashlib.sha256(f"{user_id}:{model_id}:{candidate_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % 100
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def published(self) -> "ModelVersionQuerySet":
+        return self.filter(status=ModelVersion.Status.PUBLISHED)
+
+    def without_drafts(self) -> "ModelVersionQuerySet":
+        return self.exclude(status=ModelVersion.Status.DRAFT)
+
+
 class ModelVersion(models.Model):
     """One release of a model; all but its price and status is fixed by a trigger.
 
     `price` is in credits a row. The documents keep the order of their keys: rows reach the
     estimator in the order of `input_schema["properties"]`. A broken one has an artifact that
-    cannot be used; it serves again once its bytes were seen to be right.
+    cannot be used; it serves again once its bytes were seen to be right. A draft serves nobody.
     """
 
     class Status(models.TextChoices):
+        DRAFT = "draft", _("draft")
         PUBLISHED = "published", _("published")
         BROKEN = "broken", _("broken")
         RETIRED = "retired", _("retired")
@@ -87,6 +144,8 @@ class ModelVersion(models.Model):
     metrics = OrderedJSONField(_("metrics"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
+    objects = ModelVersionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
@@ -101,7 +160,7 @@ class ModelVersion(models.Model):
                 condition=Q(price__gte=1), name="model_version_price_at_least_one"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["published", "broken", "retired"]),
+                condition=Q(status__in=["draft", "published", "broken", "retired"]),
                 name="model_version_status_is_known",
             ),
             models.CheckConstraint(
@@ -113,6 +172,14 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.number}"
+
+    @property
+    def is_draft(self) -> bool:
+        return self.status == self.Status.DRAFT
+
+    @property
+    def is_published(self) -> bool:
+        return self.status == self.Status.PUBLISHED
 
     @property
     def is_retired(self) -> bool:
@@ -130,3 +197,68 @@ class ModelVersion(models.Model):
             size=self.artifact_size,
             sklearn_version=self.sklearn_version,
         )
+
+
+class PointerMove(models.Model):
+    """A move of a model's stable pointer, or of its candidate with its share; never changed.
+
+    Without an actor it was a command, or the first version serving by itself.
+    """
+
+    class Pointer(models.TextChoices):
+        STABLE = "stable", _("stable")
+        CANDIDATE = "candidate", _("candidate")
+
+    model = models.ForeignKey(
+        MLModel, models.PROTECT, related_name="moves", verbose_name=_("model")
+    )
+    pointer = models.CharField(_("pointer"), max_length=9, choices=Pointer.choices)
+    version_before = models.ForeignKey(
+        ModelVersion, models.PROTECT, null=True, related_name="+", verbose_name=_("from")
+    )
+    version_after = models.ForeignKey(
+        ModelVersion, models.PROTECT, null=True, related_name="+", verbose_name=_("to")
+    )
+    share_before = models.PositiveSmallIntegerField(_("share before"), default=0)
+    share_after = models.PositiveSmallIntegerField(_("share after"), default=0)
+    is_rollback = models.BooleanField(_("rolled back"), default=False, db_default=False)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("who"),
+    )
+    moved_at = models.DateTimeField(_("moved"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("pointer move")
+        verbose_name_plural = _("pointer moves")
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.get_pointer_display()}"
+
+
+class PriceChange(models.Model):
+    """A version's price as somebody set it, and what it was before; never changed."""
+
+    version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="price_changes", verbose_name=_("version")
+    )
+    price_before = models.BigIntegerField(_("from"))
+    price_after = models.BigIntegerField(_("to"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("who"),
+    )
+    changed_at = models.DateTimeField(_("changed"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("price change")
+        verbose_name_plural = _("price changes")
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.price_before} → {self.price_after}"

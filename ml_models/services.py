@@ -1,4 +1,4 @@
-"""Every write to the registry: publish a version, move the pointer, price and retire."""
+"""Every write to a version: publish, price, retire; the pointers are moved in `pointers`."""
 
 import logging
 
@@ -9,26 +9,32 @@ from django.db.models.functions import Now
 from ml_models.artifacts import verified
 from ml_models.errors import (
     InvalidPrice,
-    VersionBroken,
+    VersionIsCandidate,
     VersionIsStable,
     VersionNotBroken,
-    VersionRetired,
+    VersionNotDraft,
 )
-from ml_models.models import MLModel, ModelVersion
+from ml_models.models import MLModel, ModelVersion, PriceChange
+from ml_models.pointers import locked_model, serve_first
 from ml_models.releases import Release
 from ml_models.selectors import forget_found_versions
 
 logger = logging.getLogger(__name__)
 
+Status = ModelVersion.Status
+
 MAX_PRICE = 1_000_000_000
 
 
 @transaction.atomic
-def publish_version(*, release: Release, price: int | None = None) -> tuple[ModelVersion, bool]:
-    """Publish a release and make it stable; return its version and whether it is new.
+def publish_version(
+    *, release: Release, price: int | None = None, is_draft: bool = False
+) -> tuple[ModelVersion, bool]:
+    """Publish a release, or keep it as a draft; return its version and whether it is new.
 
-    The same artifact makes no second version, so that a price or a pointer which an
-    operator moved since then stays; only another `price`, asked for in words, does.
+    A model's first version becomes stable by itself, later ones wait to be promoted. The same
+    artifact makes no second version, so that a price or a pointer which an operator moved since
+    then stays; only another `price`, asked for in words, does. A draft of it is published.
     """
     asked = release.price if price is None else price
     check_price(asked)
@@ -38,36 +44,35 @@ def publish_version(*, release: Release, price: int | None = None) -> tuple[Mode
         published = published.filter(price=price)
     known = published.order_by("-number").first()
     if known is not None:
-        return known, False
-    version = _add_version(model, release, asked)
-    move_stable(version=version)
+        return known, _released(known) if not is_draft else False
+    version = _add_version(model, release, asked, is_draft)
+    if not is_draft:
+        serve_first(model, version)
     return version, True
 
 
 @transaction.atomic
-def move_stable(*, version: ModelVersion) -> None:
-    """Let a version serve who names none; raise VersionRetired or VersionBroken if it cannot.
-
-    Rolling back is the same move. Other processes follow within VERSION_CACHE_SECONDS.
-    """
-    locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    if locked.is_retired:
-        raise VersionRetired
-    if locked.is_broken:
-        raise VersionBroken
-    MLModel.objects.filter(pk=locked.model_id).update(stable=locked)
+def release_draft(*, version: ModelVersion) -> None:
+    """Publish a draft; raise VersionNotDraft if it is none. A model's first becomes stable."""
+    model = locked_model(version.model_id)
+    draft = ModelVersion.objects.filter(pk=version.pk, status=Status.DRAFT)
+    if not draft.update(status=Status.PUBLISHED):
+        raise VersionNotDraft
+    serve_first(model, version)
     transaction.on_commit(forget_found_versions)
 
 
 @transaction.atomic
 def retire_version(*, version: ModelVersion) -> None:
-    """Take a version out of service; raise VersionIsStable if the pointer stands on it."""
-    # The same lock as in move_stable: else the pointer could move here meanwhile.
-    locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    if MLModel.objects.filter(stable=locked).exists():
+    """Take a version out of service; raise VersionIsStable or VersionIsCandidate if it serves."""
+    # The same lock as the pointers': else one could move here meanwhile.
+    model = locked_model(version.model_id)
+    if model.stable_id == version.pk:
         raise VersionIsStable
+    if model.candidate_id == version.pk:
+        raise VersionIsCandidate
     ModelVersion.objects.filter(pk=version.pk).update(
-        status=ModelVersion.Status.RETIRED, broken_reason="", broken_at=None
+        status=Status.RETIRED, broken_reason="", broken_at=None
     )
     transaction.on_commit(forget_found_versions)
 
@@ -78,10 +83,8 @@ def break_version(*, version_id: int, reason: str) -> bool:
     Other processes refuse it within VERSION_CACHE_SECONDS; what waits for it is failed by the
     reaper.
     """
-    published = ModelVersion.objects.filter(pk=version_id, status=ModelVersion.Status.PUBLISHED)
-    is_news = published.update(
-        status=ModelVersion.Status.BROKEN, broken_reason=reason, broken_at=Now()
-    )
+    published = ModelVersion.objects.filter(pk=version_id, status=Status.PUBLISHED)
+    is_news = published.update(status=Status.BROKEN, broken_reason=reason, broken_at=Now())
     if is_news:
         logger.error("version_broke", extra={"version": version_id, "reason": reason})
         forget_found_versions()
@@ -97,18 +100,24 @@ def check_again(*, version: ModelVersion) -> None:
         raise VersionNotBroken
     # The store may be slow: no transaction stands open meanwhile.
     verified(version.artifact)
-    broken = ModelVersion.objects.filter(pk=version.pk, status=ModelVersion.Status.BROKEN)
-    broken.update(status=ModelVersion.Status.PUBLISHED, broken_reason="", broken_at=None)
+    broken = ModelVersion.objects.filter(pk=version.pk, status=Status.BROKEN)
+    broken.update(status=Status.PUBLISHED, broken_reason="", broken_at=None)
     forget_found_versions()
 
 
 @transaction.atomic
-def set_price(*, version: ModelVersion, price: int) -> None:
+def set_price(*, version: ModelVersion, price: int, actor_id: int | None = None) -> None:
     """Set the credits a row costs from now on; raise InvalidPrice if that is no price.
 
     What was accepted before keeps the price in its hold.
     """
     check_price(price)
+    locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+    if locked.price == price:
+        return
+    PriceChange.objects.create(
+        version=locked, price_before=locked.price, price_after=price, actor_id=actor_id
+    )
     ModelVersion.objects.filter(pk=version.pk).update(price=price)
     transaction.on_commit(forget_found_versions)
 
@@ -116,6 +125,15 @@ def set_price(*, version: ModelVersion, price: int) -> None:
 def check_price(price: int) -> None:
     if not 1 <= price <= MAX_PRICE:
         raise InvalidPrice
+
+
+def _released(version: ModelVersion) -> bool:
+    """Publish what was known only as a draft; say whether it was one."""
+    if not version.is_draft:
+        return False
+    release_draft(version=version)
+    version.refresh_from_db(fields=["status"])
+    return True
 
 
 def _locked_model(release: Release) -> MLModel:
@@ -130,12 +148,13 @@ def _locked_model(release: Release) -> MLModel:
     return model
 
 
-def _add_version(model: MLModel, release: Release, price: int) -> ModelVersion:
+def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -> ModelVersion:
     last_number = model.versions.aggregate(last=Max("number"))["last"] or 0
     return ModelVersion.objects.create(
         model=model,
         number=last_number + 1,
         price=price,
+        status=Status.DRAFT if is_draft else Status.PUBLISHED,
         artifact_md5=release.artifact.md5,
         artifact_sha256=release.artifact.sha256,
         artifact_size=release.artifact.size,

@@ -318,7 +318,10 @@ ADJUSTMENT_ALONE_CREDITS = env.int("ADJUSTMENT_ALONE_CREDITS", default=10_000)
 MODEL_STORE_DIR = Path(env.str("MODEL_STORE_DIR", default="") or BASE_DIR / ".dvc" / "cache")
 MODEL_REMOTE_BUCKET = env.str("S3_BUCKET", default="")
 MODEL_REMOTE_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
-VERSION_CACHE_SECONDS = 5
+# How long a process may still serve by a pointer or a price that was changed in another one.
+VERSION_CACHE_SECONDS = env.float("VERSION_CACHE_SECONDS", default=3.0)
+if not 0 <= VERSION_CACHE_SECONDS <= 5:
+    raise ImproperlyConfigured("VERSION_CACHE_SECONDS must be 0 to 5.")
 
 # --- Predictions ---------------------------------------------------------------------
 

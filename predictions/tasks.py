@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connections
 
 from ml_models import inference
-from ml_models.selectors import stable_versions
+from ml_models.selectors import serving_versions
 from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
@@ -47,7 +47,7 @@ def predicts(app: Celery) -> bool:
 def preload(sender: Any, **_: Any) -> None:
     """Load every listed model once, before the children are forked; they share its memory."""
     if predicts(sender.app):
-        inference.preload(stable_versions())
+        inference.preload(serving_versions())
     # No child may inherit this connection.
     connections.close_all()
 
@@ -56,7 +56,7 @@ def preload(sender: Any, **_: Any) -> None:
 def warm_up(**_: Any) -> None:
     """Predict an example of every listed model before the child takes its first task."""
     if predicts(current_app):
-        inference.warm_up(stable_versions())
+        inference.warm_up(serving_versions())
         limit_memory(settings.WORKER_MAX_MEMORY_MB)
 
 

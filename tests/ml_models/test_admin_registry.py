@@ -2,13 +2,26 @@
 
 from collections.abc import Callable
 
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from ml_models.models import ModelVersion
-from tests.ml_models.builders import dumped, make_artifact, make_estimator, make_version
+from ml_models.models import MLModel, ModelVersion, PointerMove
+from ml_models.pointers import promote, set_candidate
+from ml_models.services import publish_version, set_price
+from tests.conftest import make_user
+from tests.ml_models.builders import (
+    dumped,
+    make_artifact,
+    make_estimator,
+    make_release,
+    make_version,
+)
 
 Page = Callable[[User], Client]
+MODELS = "/admin/ml_models/mlmodel/"
 
 
 def make_two_versions() -> tuple[ModelVersion, ModelVersion]:
@@ -24,33 +37,33 @@ def act(client: Client, action: str, version: ModelVersion) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_the_pointer_is_moved_back(staff: User, page: Page) -> None:
+def test_a_version_is_promoted(staff: User, page: Page) -> None:
     first, second = make_two_versions()
 
-    act(page(staff), "make_stable", first)
+    act(page(staff), "make_stable", second)
 
-    second.model.refresh_from_db()
-    assert second.model.stable == first
+    first.model.refresh_from_db()
+    assert first.model.stable == second
 
 
 def test_a_version_is_retired(staff: User, page: Page) -> None:
-    first, _ = make_two_versions()
+    _, second = make_two_versions()
 
-    act(page(staff), "retire", first)
+    act(page(staff), "retire", second)
 
-    first.refresh_from_db()
-    assert first.is_retired
+    second.refresh_from_db()
+    assert second.is_retired
 
 
 def test_the_stable_version_is_not_retired_and_the_operator_is_told(
     staff: User, page: Page
 ) -> None:
-    _, second = make_two_versions()
+    first, _ = make_two_versions()
 
-    told = act(page(staff), "retire", second)
+    told = act(page(staff), "retire", first)
 
-    second.refresh_from_db()
-    assert not second.is_retired
+    first.refresh_from_db()
+    assert not first.is_retired
     assert any("stable version cannot be retired" in message for message in told)
 
 
@@ -86,3 +99,96 @@ def test_a_model_is_shown_and_not_deleted(staff: User, page: Page) -> None:
 
     assert seen.status_code == 200
     assert deleted.status_code == 403
+
+
+def test_a_draft_is_published(staff: User, page: Page) -> None:
+    draft, _ = publish_version(release=make_release(), is_draft=True)
+
+    act(page(staff), "release", draft)
+
+    draft.refresh_from_db()
+    assert draft.is_published
+    assert MLModel.objects.get().stable == draft
+
+
+def test_a_candidate_is_set_on_the_models_page_and_noted(staff: User, page: Page) -> None:
+    first, second = make_two_versions()
+    client = page(staff)
+    address = f"{MODELS}{first.model_id}/change/"
+
+    shown = client.get(address)
+    saved = client.post(address, {"candidate": second.pk, "candidate_share": 20, "title": "Other"})
+
+    model = MLModel.objects.get()
+    choices = shown.context["adminform"].form.fields["candidate"].queryset
+    assert list(choices) == [second]
+    assert saved.status_code == 302
+    assert (model.candidate, model.candidate_share, model.title) == (second, 20, "Toy")
+    assert PointerMove.objects.latest("pk").actor == staff
+    assert LogEntry.objects.filter(object_id=str(model.pk)).exists()
+
+
+def test_a_candidate_is_taken_away_on_the_models_page(staff: User, page: Page) -> None:
+    first, second = make_two_versions()
+    set_candidate(version=second, share=20)
+
+    page(staff).post(f"{MODELS}{first.model_id}/change/", {"candidate": "", "candidate_share": 0})
+
+    assert MLModel.objects.get().candidate is None
+
+
+@pytest.mark.parametrize(("with_version", "share"), [(True, 0), (True, 101), (False, 10)])
+def test_a_share_that_does_not_fit_is_refused_at_the_form(
+    staff: User, page: Page, with_version: bool, share: int
+) -> None:
+    first, second = make_two_versions()
+    chosen = second.pk if with_version else ""
+
+    answer = page(staff).post(
+        f"{MODELS}{first.model_id}/change/", {"candidate": chosen, "candidate_share": share}
+    )
+
+    assert answer.status_code == 200
+    assert "1 to 100 percent" in answer.content.decode()
+    assert MLModel.objects.get().candidate is None
+
+
+def test_a_candidate_is_promoted_and_rolled_back_from_the_list(staff: User, page: Page) -> None:
+    first, second = make_two_versions()
+    set_candidate(version=second, share=20)
+    client = page(staff)
+
+    for action, stable in (("promote_candidate", second), ("roll_back", first)):
+        chosen = {"action": action, "_selected_action": [first.model_id]}
+        client.post(MODELS, chosen, follow=True)
+        assert MLModel.objects.get().stable == stable
+
+    assert LogEntry.objects.filter(object_id=str(first.model_id)).count() == 2
+    assert PointerMove.objects.latest("pk").actor == staff
+
+
+def test_who_may_only_look_moves_no_pointer(page: Page, db: None) -> None:
+    first, second = make_two_versions()
+    set_candidate(version=second, share=20)
+    looker = make_user("looker", is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename="view_mlmodel"))
+    client = page(looker)
+
+    chosen = {"action": "promote_candidate", "_selected_action": [first.model_id]}
+    client.post(MODELS, chosen, follow=True)
+    saved = client.post(f"{MODELS}{first.model_id}/change/", {"candidate": "", "share": 0})
+
+    model = MLModel.objects.get()
+    assert saved.status_code == 403
+    assert (model.stable, model.candidate) == (first, second)
+
+
+def test_moves_and_prices_are_listed_with_who_made_them(staff: User, page: Page) -> None:
+    version, second = make_two_versions()
+    set_price(version=version, price=9, actor_id=staff.pk)
+    promote(version=second, actor_id=staff.pk)
+
+    for name in ("pointermove", "pricechange"):
+        shown = page(staff).get(f"/admin/ml_models/{name}/")
+        assert shown.status_code == 200
+        assert "operator" in shown.content.decode()

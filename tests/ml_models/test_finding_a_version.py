@@ -8,19 +8,20 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from ml_models.errors import ModelNotFound, VersionRetired
 from ml_models.models import MLModel, ModelVersion
+from ml_models.pointers import promote
 from ml_models.selectors import find_version, forget_found_versions, listed_models
-from ml_models.services import move_stable, publish_version, retire_version
+from ml_models.services import publish_version, retire_version
 from tests.ml_models.builders import make_release, make_version
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_stable_version_serves_who_names_none() -> None:
-    first = make_version()
-    publish_version(release=make_release(), price=7)
-    move_stable(version=first)
+    make_version()
+    second, _ = publish_version(release=make_release(), price=7)
+    promote(version=second)
 
-    assert find_version(slug="toy") == first
+    assert find_version(slug="toy") == second
 
 
 def test_a_version_is_found_by_its_number() -> None:
@@ -47,12 +48,12 @@ def test_a_model_without_a_stable_version_is_neither_listed_nor_found() -> None:
 
 
 def test_a_retired_version_says_so() -> None:
-    first = make_version()
-    publish_version(release=make_release(), price=7)
-    retire_version(version=first)
+    make_version()
+    second, _ = publish_version(release=make_release(), price=7)
+    retire_version(version=second)
 
     with pytest.raises(VersionRetired):
-        find_version(slug="toy", number=1)
+        find_version(slug="toy", number=2)
 
 
 def test_a_version_found_lately_asks_no_query(
@@ -71,6 +72,7 @@ def test_a_moved_pointer_is_followed_when_the_cache_runs_out(settings: Settings)
     first = make_version()
     find_version(slug="toy")
     second, _ = publish_version(release=make_release(), price=7)
+    promote(version=second)
 
     assert find_version(slug="toy") == first
     time.sleep(0.06)
@@ -81,15 +83,15 @@ def test_a_moved_pointer_is_followed_when_the_cache_runs_out(settings: Settings)
 def test_a_process_follows_its_own_move_at_once(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    first = make_version()
-    publish_version(release=make_release(), price=7)
+    make_version()
+    second, _ = publish_version(release=make_release(), price=7)
     forget_found_versions()
     find_version(slug="toy")
 
     with django_capture_on_commit_callbacks(execute=True):
-        move_stable(version=first)
+        promote(version=second)
 
-    assert find_version(slug="toy") == first
+    assert find_version(slug="toy") == second
 
 
 def test_listing_asks_one_query_however_many_models_there_are(

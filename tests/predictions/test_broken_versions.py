@@ -19,8 +19,9 @@ from ml_models.errors import (
     VersionNotBroken,
 )
 from ml_models.models import ModelVersion
+from ml_models.pointers import promote
 from ml_models.selectors import forget_found_versions, version_by_id
-from ml_models.services import break_version, check_again, move_stable, retire_version
+from ml_models.services import break_version, check_again, retire_version
 from predictions import runner
 from predictions.models import Prediction
 from predictions.reaping import fail_for_broken_versions
@@ -259,7 +260,7 @@ def test_what_is_not_broken_is_not_checked_again(db: None) -> None:
 
 
 def test_a_version_breaks_once_and_a_retired_one_stays_retired(db: None) -> None:
-    first, second = make_version(), make_version(price=9, artifact=make_artifact(b"other"))
+    second, first = make_version(), make_version(price=9, artifact=make_artifact(b"other"))
     retire_version(version=first)
 
     news = [break_version(version_id=one.pk, reason="gone") for one in (first, second, second)]
@@ -269,11 +270,11 @@ def test_a_version_breaks_once_and_a_retired_one_stays_retired(db: None) -> None
 
 
 def test_a_broken_version_is_not_made_stable_and_may_be_retired(db: None) -> None:
-    first, _ = make_version(), make_version(artifact=make_artifact(b"other"))
+    _, first = make_version(), make_version(artifact=make_artifact(b"other"))
     break_version(version_id=first.pk, reason="gone")
 
     with pytest.raises(VersionBroken):
-        move_stable(version=first)
+        promote(version=first)
     retire_version(version=first)
 
     assert (now(first).status, first.broken_at) == ("retired", None)
