@@ -39,7 +39,7 @@ def quote(*, user_id: int | None, model: str, version: int | None = None, input:
     """
     return quote_rows(
         user_id=user_id,
-        version=find_serving_version(slug=model, number=version),
+        version=find_serving_version(slug=model, number=version, user_id=user_id),
         rows=as_rows(input),
     )
 

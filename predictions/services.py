@@ -75,13 +75,16 @@ class Outcome:
     predict_seconds: float | None = None
 
 
-def prepare_submission(*, model: str, version: int | None = None, input: Any) -> Submission:
+def prepare_submission(
+    *, model: str, version: int | None = None, input: Any, user_id: int | None = None
+) -> Submission:
     """Check rows against the version they are meant for, writing nothing.
 
-    input: one row (object) or a list of 1 to 1,000 rows. Raise ModelNotFound,
-    VersionRetired, VersionBroken, TooManyRows, or InvalidFeatures when no row is valid.
+    Without a number it is the version that serves this user. input: one row (object) or a list
+    of 1 to 1,000 rows. Raise ModelNotFound, VersionRetired, VersionBroken, TooManyRows, or
+    InvalidFeatures when no row is valid.
     """
-    chosen = find_serving_version(slug=model, number=version)
+    chosen = find_serving_version(slug=model, number=version, user_id=user_id)
     rows = as_rows(input)
     checked = check_rows(version=chosen, rows=rows)
     if not checked.valid:

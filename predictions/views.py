@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HTMX_STOP_POLLING
 
 from ml_models.models import ModelVersion
-from ml_models.selectors import find_version, listed_models
+from ml_models.selectors import find_version, listed_versions
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
 from mlservice.lib.pagination import page_of
@@ -52,8 +52,9 @@ def prediction_new(request: HttpRequest) -> HttpResponse:
     """Take one row from a form, or many from a table; without a model, offer all."""
     asked = request.POST if request.method == "POST" else request.GET
     if "model" not in asked:
-        return render(request, "predictions/choose.html", {"models": listed_models()})
-    version = asked_version(asked)
+        offered = listed_versions(user_id=request.user.pk)
+        return render(request, "predictions/choose.html", {"versions": offered})
+    version = asked_version(asked, request.user.pk)
     form = rows_form(request, version, is_table=asked.get("as") == "table")
     refusal = None
     if form.is_bound and form.is_valid():
@@ -76,7 +77,7 @@ def prediction_new(request: HttpRequest) -> HttpResponse:
 @require_POST
 def prediction_quote(request: HttpRequest) -> HttpResponse:
     """Say beside the form what its rows would cost; what is wrong with them is said on sending."""
-    version = asked_version(request.POST)
+    version = asked_version(request.POST, request.user.pk)
     form = rows_form(request, version, is_table=request.POST.get("as") == "table")
     quoted = None
     if form.is_valid():
@@ -86,11 +87,12 @@ def prediction_quote(request: HttpRequest) -> HttpResponse:
     return render(request, "predictions/_quote.html", {"quote": quoted})
 
 
-def asked_version(asked: QueryDict) -> ModelVersion:
+def asked_version(asked: QueryDict, user_id: int | None) -> ModelVersion:
     form = VersionForm(asked)
     if not form.is_valid():
         raise Http404
-    return find_version(slug=form.cleaned_data["model"], number=form.cleaned_data["version"])
+    slug, number = form.cleaned_data["model"], form.cleaned_data["version"]
+    return find_version(slug=slug, number=number, user_id=user_id)
 
 
 def rows_form(

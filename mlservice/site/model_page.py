@@ -33,7 +33,7 @@ IN_PREDICTED_UNIT = {"mae", "rmse"}
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the version of a model that serves who names none; open to everybody."""
-    version = find_version(slug=slug)
+    version = find_version(slug=slug, user_id=request.user.pk)
     context = {
         "version": version,
         "columns": [column(*pair) for pair in version.input_schema["properties"].items()],

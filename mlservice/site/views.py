@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from billing.services import wallet_of
-from ml_models.selectors import listed_models
+from ml_models.selectors import listed_versions
 from mlservice.site.spending import recent_spend
 from predictions.models import Prediction
 
@@ -13,7 +13,9 @@ LATEST = 5
 
 
 def landing(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/landing.html", {"models": listed_models()})
+    return render(
+        request, "site/landing.html", {"versions": listed_versions(user_id=request.user.pk)}
+    )
 
 
 @login_required
@@ -25,6 +27,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "predictions": Prediction.objects.for_user(request.user.pk)
         .without_rows()
         .newest_first()[:LATEST],
-        "models": listed_models(),
+        "versions": listed_versions(user_id=request.user.pk),
     }
     return render(request, "site/dashboard.html", context)

@@ -73,7 +73,7 @@ class PredictionListView(ListAPIView[Prediction]):
         cancel_after = cancel_after_seconds(request.headers.get(CANCEL_AFTER_HEADER))
         prediction = submit_and_wait(
             seconds=seconds,
-            submission=prepare_submission(**body.validated_data),
+            submission=prepare_submission(**body.validated_data, user_id=request.user.pk),
             user_id=request.user.pk,
             source=Prediction.Source.API,
             metadata=metadata,

@@ -26,7 +26,7 @@ def test_a_database_that_is_away_is_told_without_asking_it(
     def away(*args: object, **kwargs: object) -> None:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("mlservice.site.views.listed_models", away)
+    monkeypatch.setattr("mlservice.site.views.listed_versions", away)
 
     response = client.get("/")
 
