@@ -2,9 +2,32 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ml_models import history
 from ml_models.models import MLModel, ModelVersion
+
+
+class ChangelogSerializer(serializers.Serializer[Any]):
+    """A version among those before and after it."""
+
+    version = serializers.IntegerField(source="number")
+    status = serializers.ChoiceField(ModelVersion.Status.choices)
+    price = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    metrics_change = serializers.DictField(
+        child=serializers.FloatField(), help_text="What each metric gained on the version before."
+    )
+
+
+class PriceChangeSerializer(serializers.Serializer[Any]):
+    """A price in credits a row, and what it was before."""
+
+    version = serializers.IntegerField(source="version.number")
+    price_before = serializers.IntegerField()
+    price_after = serializers.IntegerField()
+    changed_at = serializers.DateTimeField()
 
 
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
@@ -18,6 +41,18 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     output_schema = serializers.DictField()
     example = serializers.DictField()
     metrics = serializers.DictField()
+    changelog = serializers.SerializerMethodField()
+    price_history = serializers.SerializerMethodField()
+
+    @extend_schema_field(ChangelogSerializer(many=True))
+    def get_changelog(self, version: ModelVersion) -> Any:
+        entries = history.changelog(model_id=version.model_id)
+        return ChangelogSerializer(entries, many=True).data
+
+    @extend_schema_field(PriceChangeSerializer(many=True))
+    def get_price_history(self, version: ModelVersion) -> Any:
+        changes = history.price_history(model_id=version.model_id)
+        return PriceChangeSerializer(changes, many=True).data
 
     class Meta:
         model = ModelVersion
@@ -33,6 +68,8 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "example",
             "metrics",
             "created_at",
+            "changelog",
+            "price_history",
         ]
 
 

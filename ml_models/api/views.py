@@ -32,6 +32,30 @@ VERSION = {
     "output_schema": {"type": "number", "x-unit": "USD"},
     "example": {"size": 1.2},
     "created_at": "2026-11-23T10:00:00Z",
+    "changelog": [
+        {
+            "version": 2,
+            "status": "published",
+            "price": 6,
+            "created_at": "2026-11-25T10:00:00Z",
+            "metrics_change": {"mae": -12.5},
+        },
+        {
+            "version": 1,
+            "status": "published",
+            "price": 5,
+            "created_at": "2026-11-23T10:00:00Z",
+            "metrics_change": {},
+        },
+    ],
+    "price_history": [
+        {
+            "version": 1,
+            "price_before": 4,
+            "price_after": 5,
+            "changed_at": "2026-11-24T10:00:00Z",
+        }
+    ],
 }
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from ml_models import history
 from ml_models.models import ModelVersion
 from ml_models.selectors import find_version
 from mlservice.lib import schema as schemas
@@ -41,6 +42,8 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "predicted": schemas.words(version.output_schema, "title"),
         "form": RowForm(schema=version.input_schema, example=version.example),
         "sample": sample(version),
+        "changelog": changelog(version),
+        "price_history": history.price_history(model_id=version.model_id),
     }
     return render(request, "site/model.html", context)
 
@@ -71,6 +74,24 @@ def metrics(version: ModelVersion) -> list[dict[str, Any]]:
         }
         for name, value in version.metrics.items()
     ]
+
+
+def changelog(version: ModelVersion) -> list[dict[str, Any]]:
+    """Tell the model's versions, newest first, with what their metrics gained and lost."""
+    return [
+        {
+            "entry": entry,
+            "gains": [
+                {"title": METRICS.get(name, name), "value": signed(gain)}
+                for name, gain in entry.metrics_change.items()
+            ],
+        }
+        for entry in history.changelog(model_id=version.model_id)
+    ]
+
+
+def signed(gain: float) -> str:
+    return f"{'+' if gain > 0 else '−'}{schemas.shown(abs(gain))}"
 
 
 def sample(version: ModelVersion) -> str:
