@@ -5,19 +5,24 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ml_models.models import MLModel
 from mlservice.lib.admin import ReadOnlyAdmin
+from predictions.comparison import compare
 from predictions.models import DeadLetter, Prediction, Worker
 from predictions.services import discard_dead_letter
 from predictions.status import queue_status
 
 SHOWN_CHARACTERS = 4_000
+COMPARED_DAYS = ("7", "1", "30", "90")
 
 
 @admin.register(Prediction)
@@ -50,6 +55,29 @@ class PredictionAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             wanted |= Q(pk=UUID(search_term))
         return (queryset.filter(wanted) if search_term else queryset), False
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(self.comparison)
+        return [
+            path("comparison/<int:pk>", page, name="predictions_comparison"),
+            *super().get_urls(),
+        ]
+
+    def comparison(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show how a model's candidate does beside its stable version."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        model = get_object_or_404(MLModel.objects.select_related("stable", "candidate"), pk=pk)
+        asked = request.GET.get("days", "")
+        days = int(asked) if asked in COMPARED_DAYS else int(COMPARED_DAYS[0])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("%(model)s: stable against candidate") % {"model": model},
+            "comparison": compare(model=model, days=days),
+            "days": days,
+            "choices": [int(choice) for choice in COMPARED_DAYS],
+        }
+        return render(request, "admin/predictions/comparison.html", context)
 
     @admin.display(description=_("refund"))
     def refund(self, prediction: Prediction) -> str:
