@@ -1,5 +1,8 @@
 """Goal: a version is found by slug and number, or by the pointer, and soon follows a move."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +13,7 @@ from ml_models.errors import ModelNotFound, VersionRetired
 from ml_models.models import MLModel, ModelVersion
 from ml_models.pointers import promote
 from ml_models.selectors import find_version, forget_found_versions, listed_models
-from ml_models.services import publish_version, retire_version
+from ml_models.services import publish_version, retire_version, set_price
 from tests.ml_models.builders import make_release, make_version
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +81,40 @@ def test_a_moved_pointer_is_followed_when_the_cache_runs_out(settings: Settings)
     time.sleep(0.06)
 
     assert find_version(slug="toy") == second
+
+
+def test_a_price_set_in_another_process_holds_when_the_cache_runs_out(settings: Settings) -> None:
+    settings.VERSION_CACHE_SECONDS = 0.05
+    version = make_version(price=3)
+    find_version(slug="toy")
+    find_version(slug="toy", number=1)
+    # What this process forgets on commit is not forgotten here: nothing commits in a test.
+    set_price(version=version, price=8)
+
+    assert find_version(slug="toy").price == 3
+    time.sleep(0.06)
+
+    assert {find_version(slug="toy", number=number).price for number in (None, 1)} == {8}
+
+
+def test_a_version_is_remembered_for_at_most_five_seconds(settings: Settings) -> None:
+    assert 0 < settings.VERSION_CACHE_SECONDS <= 5
+
+
+@pytest.mark.parametrize("seconds", ["5.1", "-1"])
+def test_a_longer_memory_is_refused_at_start(seconds: str) -> None:
+    environment = os.environ | {"VERSION_CACHE_SECONDS": seconds}
+
+    started = subprocess.run(
+        [sys.executable, "-c", "import mlservice.settings"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert started.returncode != 0
+    assert "VERSION_CACHE_SECONDS must be 0 to 5" in started.stderr
 
 
 def test_a_process_follows_its_own_move_at_once(
