@@ -92,3 +92,21 @@ def test_a_candidate_that_breaks_leaves_its_users_to_the_stable_version(
 
     assert made.status_code == 202
     assert (made.json()["version"], made.json()["price"]) == (1, 1)
+
+
+def test_a_draft_is_unknown_to_clients(
+    alice: User, api: Api, page: PageOf, published_version: ModelVersion
+) -> None:
+    draft, _ = publish_version(release=read_release(SLUG), price=7, is_draft=True)
+    named = body(draft, version=draft.number)
+
+    answers = [
+        api(alice).post("/api/v1/predictions", named, format="json"),
+        api(alice).post("/api/v1/quotes", named, format="json"),
+        api(alice).get(f"/api/v1/models/{SLUG}/versions/{draft.number}"),
+    ]
+    form = page(alice).get(f"/predictions/new?model={SLUG}&version={draft.number}")
+
+    assert {(one.status_code, one.json()["code"]) for one in answers} == {(404, "model_not_found")}
+    assert form.status_code == 404
+    assert not Prediction.objects.exists()
