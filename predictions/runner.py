@@ -55,7 +55,8 @@ def run(
     for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
         group = list(same_version)
         try:
-            outcomes = predict_group(version_by_id(version_id), group)
+            version = patiently(partial(version_by_id, version_id))
+            outcomes = predict_group(version, group)
         except SoftTimeLimitExceeded as error:
             outcomes = out_of_time(group, error)
         settled += patiently(partial(settle, outcomes))
