@@ -1,4 +1,4 @@
-"""The loader: the only place that fetches an artifact's bytes and dares to unpickle them.
+"""The loader: the only place that fetches an artifact's bytes and has them made an estimator.
 
 Artifacts are kept by content address, the way DVC lays out its cache and its remote; DVC
 itself is not needed to read them.
@@ -9,9 +9,7 @@ import logging
 import os
 import tempfile
 from importlib.metadata import version as installed_version
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -25,6 +23,7 @@ from ml_models.errors import (
     ArtifactMissing,
     ArtifactUnavailable,
 )
+from ml_models.formats import Estimator, estimator_from
 from ml_models.models import Artifact
 
 logger = logging.getLogger(__name__)
@@ -36,31 +35,21 @@ NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 REMOTE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
-class Estimator(Protocol):
-    """A fitted scikit-learn estimator: a table of n rows in, n predictions out."""
-
-    def predict(self, features: Any) -> Any: ...
-
-
 def load_estimator(artifact: Artifact) -> Estimator:
-    """Return the estimator, unpickled from the very bytes whose digests were checked.
+    """Return the estimator, made from the very bytes whose digests were checked.
 
     Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if that can never be, and
     ArtifactUnavailable if the remote is away.
     """
-    # Imported here, since relay and beat name the task and never load a model: it would
-    # cost each of them two seconds and 150 MB.
-    import joblib
-
     content = verified(artifact)
     try:
-        estimator: Estimator = joblib.load(BytesIO(content))
+        return estimator_from(content, artifact.format)
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     # Whatever unpickling trips over, these bytes will do so again.
     except Exception as failure:
-        raise ArtifactIncompatible(f"The artifact cannot be unpickled: {failure!r}.") from failure
-    return estimator
+        said = f"{type(failure).__name__}: {failure}"
+        raise ArtifactIncompatible(f"The artifact cannot be loaded: {said}") from failure
 
 
 def verified(artifact: Artifact) -> bytes:

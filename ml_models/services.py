@@ -139,9 +139,12 @@ def _add_version(model: MLModel, release: Release, price: int) -> ModelVersion:
         artifact_md5=release.artifact.md5,
         artifact_sha256=release.artifact.sha256,
         artifact_size=release.artifact.size,
+        artifact_format=release.artifact.format,
         sklearn_version=release.artifact.sklearn_version,
+        input_kind=release.input_kind,
         input_schema=release.input_schema,
         output_schema=release.output_schema,
         example=release.example,
         metrics=release.metrics,
+        golden_rows=release.golden_rows,
     )

@@ -45,11 +45,14 @@ def dumped(estimator: Any) -> bytes:
 
 
 def make_artifact(
-    content: bytes | None = None, *, sklearn_version: str = sklearn.__version__
+    content: bytes | None = None,
+    *,
+    sklearn_version: str = sklearn.__version__,
+    format: str = "joblib",
 ) -> Artifact:
     """Put the bytes, a toy's if none are given, into the store; return what they are known by."""
     content = dumped(make_estimator()) if content is None else content
-    artifact = describe_artifact(content, sklearn_version)
+    artifact = describe_artifact(content, sklearn_version, format)
     artifacts.keep(content, artifacts.stored_path(artifact.md5))
     return artifact
 
