@@ -1,6 +1,5 @@
 """What a worker does with a group of ids: claim, predict outside any transaction, settle."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from django.conf import settings
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
+from ml_models.inference import Predicted, as_output, is_finite
 from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
@@ -109,7 +109,7 @@ def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outc
     return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]
 
 
-def succeed(job: Job, values: Iterator[float]) -> Outcome:
+def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
     """Lay predictions, refusals and failures side by side in the order of the rows sent."""
     checked = job.checked
     entries: list[dict[str, Any]] = [
@@ -142,8 +142,8 @@ def succeed(job: Job, values: Iterator[float]) -> Outcome:
     )
 
 
-def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
-    if not math.isfinite(value):
+def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]:
+    if not is_finite(value):
         return {
             "index": index,
             "status": "failed",
@@ -155,7 +155,7 @@ def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
                 }
             ],
         }
-    entry: dict[str, Any] = {"index": index, "status": "succeeded", "prediction": value}
+    entry: dict[str, Any] = {"index": index, "status": "succeeded", **as_output(value)}
     if warnings:
         entry["warnings"] = warnings
     return entry
