@@ -72,3 +72,8 @@ class ArtifactCorrupt(BrokenArtifact):
 class ArtifactIncompatible(BrokenArtifact):
     code = "artifact_incompatible"
     title = "The model's artifact cannot be read by this scikit-learn"
+
+
+class GoldenRowsDiffer(BrokenArtifact):
+    code = "golden_rows_differ"
+    title = "The model's artifact does not give what it gave when it was published"

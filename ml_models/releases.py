@@ -59,6 +59,7 @@ def read_release(slug: str) -> Release:
         input_schema=card["input_schema"],
         output_schema=card["output_schema"],
         example=card["example"],
+        golden_rows=card["golden_rows"],
         metrics=metrics,
     )
 

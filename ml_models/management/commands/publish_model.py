@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ml_models import artifacts
 from ml_models.releases import artifact_path, built_slugs, read_release
-from ml_models.selectors import is_published
 from ml_models.services import publish_version
 from mlservice.lib.errors import DomainError
 
@@ -32,9 +31,6 @@ class Command(BaseCommand):
     def publish(self, slug: str, price: int | None) -> None:
         release = read_release(slug)
         keep_artifact(slug, release.artifact.md5)
-        # Nothing is published that this installation could not serve; what is published was.
-        if not is_published(slug=slug, sha256=release.artifact.sha256):
-            artifacts.load_estimator(release.artifact)
         version, is_new = publish_version(release=release, price=price)
         verdict = "published" if is_new else "is published already, nothing to do"
         self.stdout.write(f"{slug} version {version.number} {verdict}, {version.price} a row")
