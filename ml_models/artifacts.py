@@ -10,6 +10,7 @@ import os
 import tempfile
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -110,8 +111,7 @@ def checked(content: bytes, artifact: Artifact) -> bytes:
 def fetch(artifact: Artifact) -> bytes:
     """Ask the remote. Raise ArtifactMissing if it has no such object, else that it is away."""
     try:
-        remote = boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
-        answer = remote.get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
+        answer = remote().get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
         # One byte more than published is enough to know that it is wrong.
         content: bytes = answer["Body"].read(artifact.size + 1)
     except ClientError as failure:
@@ -129,6 +129,21 @@ def keep(content: bytes, path: Path) -> None:
         _write_whole(content, path)
     except OSError as failure:
         logger.warning("artifact_not_kept", extra={"path": str(path), "error": str(failure)})
+
+
+def share(content: bytes, artifact: Artifact) -> None:
+    """Give the remote, if there is one, what it does not get from DVC; workers fetch it there."""
+    if not settings.MODEL_REMOTE_BUCKET:
+        return
+    try:
+        place = {"Bucket": settings.MODEL_REMOTE_BUCKET, "Key": address(artifact.md5)}
+        remote().put_object(Body=content, **place)
+    except (ClientError, BotoCoreError) as failure:
+        raise ArtifactUnavailable(f"The remote took no {artifact.md5}: {failure}") from failure
+
+
+def remote() -> Any:
+    return boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
 
 
 def _write_whole(content: bytes, path: Path) -> None:

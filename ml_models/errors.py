@@ -77,3 +77,9 @@ class ArtifactIncompatible(BrokenArtifact):
 class GoldenRowsDiffer(BrokenArtifact):
     code = "golden_rows_differ"
     title = "The model's artifact does not give what it gave when it was published"
+
+
+class NotPublishable(DomainError):
+    status = 422
+    code = "not_publishable"
+    title = "This estimator cannot be published with this sample"

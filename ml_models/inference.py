@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 # An estimator of 20 MB on disk takes about as much in memory.
 ESTIMATORS_KEPT = 8
+
+# An array has no names. That the estimator answers the same without them was seen at publishing.
+warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
 
 Label = str | int | float | bool
 
@@ -71,11 +75,18 @@ def ask(
 ) -> list[Predicted]:
     """Have a loaded estimator predict rows of the model that it is the estimator of."""
     features = shaped(rows, kind=model.input_kind, columns=model.input_schema["properties"])
-    if "enum" in model.output_schema:
-        return classify(estimator, features, model.output_schema.get("x-probabilities"))
+    return answer(estimator, features, output_schema=model.output_schema)
+
+
+def answer(
+    estimator: Estimator, features: Any, *, output_schema: Mapping[str, Any]
+) -> list[Predicted]:
+    """Return the answers for features that have the shape which the estimator takes."""
+    if "enum" in output_schema:
+        return classify(estimator, features, output_schema.get("x-probabilities"))
     predicted = np.asarray(estimator.predict(features), dtype=float)
     # A target of one column comes back as one.
-    values: list[Predicted] = predicted.reshape(len(rows)).tolist()
+    values: list[Predicted] = predicted.reshape(len(features)).tolist()
     return values
 
 
