@@ -1,5 +1,6 @@
 """What a worker does with a group of ids: claim, predict outside any transaction, settle."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -111,16 +112,12 @@ def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outc
 
 def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
     """Lay predictions, refusals and failures side by side in the order of the rows sent."""
-    checked = job.checked
+    errors, warnings = job.checked.errors, job.checked.warnings
     entries: list[dict[str, Any]] = [
-        {
-            "index": index,
-            "status": "invalid",
-            "errors": checked.errors[index],
-        }
-        if index in checked.errors
-        else predicted_row(index, next(values), checked.warnings.get(index))
-        for index in range(checked.total)
+        {"index": index, "status": "invalid", "errors": errors[index]}
+        if index in errors
+        else predicted_row(index, next(values), warnings.get(index))
+        for index in range(job.checked.total)
     ]
     predicted = sum(entry["status"] == "succeeded" for entry in entries)
     output = msgspec.json.encode(entries).decode()
@@ -143,7 +140,8 @@ def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
 
 
 def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]:
-    if not is_finite(value):
+    # Nearly all are numbers, and there may be a thousand: they are asked for first.
+    if not (math.isfinite(value) if isinstance(value, float) else is_finite(value)):
         return {
             "index": index,
             "status": "failed",
@@ -155,7 +153,9 @@ def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]
                 }
             ],
         }
-    entry: dict[str, Any] = {"index": index, "status": "succeeded", **as_output(value)}
+    entry: dict[str, Any] = {"index": index, "status": "succeeded", "prediction": value}
+    if not isinstance(value, float):
+        entry |= as_output(value)
     if warnings:
         entry["warnings"] = warnings
     return entry
