@@ -103,6 +103,7 @@ def test_the_card_makes_itself(
 def test_the_schema_stands_in_the_catalogue(published: ModelVersion, client: Client) -> None:
     document: dict[str, Any] = client.get("/api/v1/models/iris").json()
 
+    assert 'href="/models/iris"' in client.get("/").content.decode()
     assert list(document["input_schema"]["properties"]) == list(document["example"])
     assert document["output_schema"] == {
         "type": "string",
