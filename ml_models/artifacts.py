@@ -1,4 +1,4 @@
-"""The loader: the only place that fetches an artifact's bytes and dares to unpickle them.
+"""The loader: the only place that fetches an artifact's bytes and has them made an estimator.
 
 Artifacts are kept by content address, the way DVC lays out its cache and its remote; DVC
 itself is not needed to read them.
@@ -9,9 +9,8 @@ import logging
 import os
 import tempfile
 from importlib.metadata import version as installed_version
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -25,6 +24,7 @@ from ml_models.errors import (
     ArtifactMissing,
     ArtifactUnavailable,
 )
+from ml_models.formats import Estimator, estimator_from
 from ml_models.models import Artifact
 
 logger = logging.getLogger(__name__)
@@ -36,31 +36,21 @@ NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 REMOTE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
-class Estimator(Protocol):
-    """A fitted scikit-learn estimator: a table of n rows in, n predictions out."""
-
-    def predict(self, features: Any) -> Any: ...
-
-
 def load_estimator(artifact: Artifact) -> Estimator:
-    """Return the estimator, unpickled from the very bytes whose digests were checked.
+    """Return the estimator, made from the very bytes whose digests were checked.
 
     Raise ArtifactMissing, ArtifactCorrupt or ArtifactIncompatible if that can never be, and
     ArtifactUnavailable if the remote is away.
     """
-    # Imported here, since relay and beat name the task and never load a model: it would
-    # cost each of them two seconds and 150 MB.
-    import joblib
-
     content = verified(artifact)
     try:
-        estimator: Estimator = joblib.load(BytesIO(content))
+        return estimator_from(content, artifact.format)
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     # Whatever unpickling trips over, these bytes will do so again.
     except Exception as failure:
-        raise ArtifactIncompatible(f"The artifact cannot be unpickled: {failure!r}.") from failure
-    return estimator
+        said = f"{type(failure).__name__}: {failure}"
+        raise ArtifactIncompatible(f"The artifact cannot be loaded: {said}") from failure
 
 
 def verified(artifact: Artifact) -> bytes:
@@ -121,8 +111,7 @@ def checked(content: bytes, artifact: Artifact) -> bytes:
 def fetch(artifact: Artifact) -> bytes:
     """Ask the remote. Raise ArtifactMissing if it has no such object, else that it is away."""
     try:
-        remote = boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
-        answer = remote.get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
+        answer = remote().get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
         # One byte more than published is enough to know that it is wrong.
         content: bytes = answer["Body"].read(artifact.size + 1)
     except ClientError as failure:
@@ -140,6 +129,21 @@ def keep(content: bytes, path: Path) -> None:
         _write_whole(content, path)
     except OSError as failure:
         logger.warning("artifact_not_kept", extra={"path": str(path), "error": str(failure)})
+
+
+def share(content: bytes, artifact: Artifact) -> None:
+    """Give the remote, if there is one, what it does not get from DVC; workers fetch it there."""
+    if not settings.MODEL_REMOTE_BUCKET:
+        return
+    try:
+        place = {"Bucket": settings.MODEL_REMOTE_BUCKET, "Key": address(artifact.md5)}
+        remote().put_object(Body=content, **place)
+    except (ClientError, BotoCoreError) as failure:
+        raise ArtifactUnavailable(f"The remote took no {artifact.md5}: {failure}") from failure
+
+
+def remote() -> Any:
+    return boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
 
 
 def _write_whole(content: bytes, path: Path) -> None:

@@ -116,3 +116,14 @@ class ArtifactCorrupt(BrokenArtifact):
 class ArtifactIncompatible(BrokenArtifact):
     code = "artifact_incompatible"
     title = "The model's artifact cannot be read by this scikit-learn"
+
+
+class GoldenRowsDiffer(BrokenArtifact):
+    code = "golden_rows_differ"
+    title = "The model's artifact does not give what it gave when it was published"
+
+
+class NotPublishable(DomainError):
+    status = 422
+    code = "not_publishable"
+    title = "This estimator cannot be published with this sample"

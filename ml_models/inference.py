@@ -1,21 +1,55 @@
-"""The only place that predicts: a version and rows in, numbers out, exact to the artifact."""
+"""The only place that predicts: a version and rows in, answers out, exact to the artifact."""
 
 import logging
-from collections.abc import Iterable, Sequence
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ml_models.artifacts import Estimator, load_estimator
+from ml_models.artifacts import load_estimator
+from ml_models.formats import Estimator
 from ml_models.models import Artifact, ModelVersion
 from ml_models.row_errors import Value
+from ml_models.shapes import shaped
 from mlservice.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
 # An estimator of 20 MB on disk takes about as much in memory.
 ESTIMATORS_KEPT = 8
+
+# An array has no names. That the estimator answers the same without them was seen at publishing.
+warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a classifier says of a row: its label, and how probable each label is, by its name."""
+
+    label: Label
+    probabilities: dict[str, float] = field(default_factory=dict)
+
+
+Predicted = float | Classified
+
+
+class Described(Protocol):
+    """What says how an estimator is asked: a version, or a release before it becomes one."""
+
+    @property
+    def input_kind(self) -> str: ...
+
+    @property
+    def input_schema(self) -> Any: ...
+
+    @property
+    def output_schema(self) -> Any: ...
 
 
 def load(version: ModelVersion) -> Estimator:
@@ -26,18 +60,61 @@ def load(version: ModelVersion) -> Estimator:
     return _load(version.artifact)
 
 
-def predict(*, version: ModelVersion, rows: Sequence[Sequence[Value]]) -> list[float]:
+def predict(*, version: ModelVersion, rows: Sequence[Sequence[Value]]) -> list[Predicted]:
     """Predict n rows at once; return n floats, in the unit of the version's output schema.
 
-    A row is the list of its values in the order of the input schema's properties. The
-    answer is that of `estimator.predict` on the same rows and may hold NaN or infinity.
+    Of a classifier return n Classified instead. A row is the list of its values in the order of
+    the input schema's properties. The answer is that of `estimator.predict` (and
+    `predict_proba`) on the same rows and may hold NaN or infinity.
     """
-    if not rows:
-        return []
-    predicted: list[float] = np.asarray(
-        load(version).predict(np.array(rows, dtype=object)), dtype=float
-    ).tolist()
-    return predicted
+    return ask(load(version), model=version, rows=rows) if rows else []
+
+
+def ask(
+    estimator: Estimator, *, model: Described, rows: Sequence[Sequence[Value]]
+) -> list[Predicted]:
+    """Have a loaded estimator predict rows of the model that it is the estimator of."""
+    features = shaped(rows, kind=model.input_kind, columns=model.input_schema["properties"])
+    return answer(estimator, features, output_schema=model.output_schema)
+
+
+def answer(
+    estimator: Estimator, features: Any, *, output_schema: Mapping[str, Any]
+) -> list[Predicted]:
+    """Return the answers for features that have the shape which the estimator takes."""
+    if "enum" in output_schema:
+        return classify(estimator, features, output_schema.get("x-probabilities"))
+    predicted = np.asarray(estimator.predict(features), dtype=float)
+    # A target of one column comes back as one.
+    values: list[Predicted] = predicted.reshape(len(features)).tolist()
+    return values
+
+
+def classify(estimator: Any, features: Any, names: Sequence[str] | None) -> list[Predicted]:
+    """Return each row's label and, where the estimator gives them, a probability a name."""
+    labels = np.asarray(estimator.predict(features)).tolist()
+    if names is None:
+        return [Classified(label) for label in labels]
+    probable = np.asarray(estimator.predict_proba(features), dtype=float).tolist()
+    return [
+        Classified(label, dict(zip(names, values, strict=True)))
+        for label, values in zip(labels, probable, strict=True)
+    ]
+
+
+def is_finite(predicted: Predicted) -> bool:
+    if isinstance(predicted, Classified):
+        return all(math.isfinite(value) for value in predicted.probabilities.values())
+    return math.isfinite(predicted)
+
+
+def as_output(predicted: Predicted) -> dict[str, Any]:
+    """Return what a row of output says of a prediction."""
+    if not isinstance(predicted, Classified):
+        return {"prediction": predicted}
+    if not predicted.probabilities:
+        return {"prediction": predicted.label}
+    return {"prediction": predicted.label, "probabilities": predicted.probabilities}
 
 
 def preload(versions: Iterable[ModelVersion]) -> None:
@@ -74,11 +151,11 @@ def example_row(version: ModelVersion) -> list[Value]:
 
 @lru_cache(maxsize=ESTIMATORS_KEPT)
 def _load(artifact: Artifact) -> Estimator:
-    return _on_one_thread(load_estimator(artifact))
+    return on_one_thread(load_estimator(artifact))
 
 
-def _on_one_thread(estimator: Any) -> Estimator:
-    # Workers share the cores among themselves: threads make small predictions slower.
+def on_one_thread(estimator: Any) -> Estimator:
+    """Take its threads from an estimator: workers share the cores, and small work is quicker."""
     jobs = {name: 1 for name in estimator.get_params() if name.endswith("n_jobs")}
     fitted: Estimator = estimator.set_params(**jobs)
     return fitted

@@ -21,6 +21,7 @@ class Artifact:
     sha256: str
     size: int
     sklearn_version: str
+    format: str = "joblib"
 
 
 class MLModel(models.Model):
@@ -116,6 +117,7 @@ class ModelVersion(models.Model):
     `price` is in credits a row. The documents keep the order of their keys: rows reach the
     estimator in the order of `input_schema["properties"]`. A broken one has an artifact that
     cannot be used; it serves again once its bytes were seen to be right. A draft serves nobody.
+    The golden rows are inputs with the outputs that the estimator gave when it was published.
     """
 
     class Status(models.TextChoices):
@@ -123,6 +125,15 @@ class ModelVersion(models.Model):
         PUBLISHED = "published", _("published")
         BROKEN = "broken", _("broken")
         RETIRED = "retired", _("retired")
+
+    class Format(models.TextChoices):
+        JOBLIB = "joblib", "joblib"
+        SKOPS = "skops", "skops"
+
+    class InputKind(models.TextChoices):
+        OBJECTS = "objects", _("array of objects")
+        NUMBERS = "numbers", _("array of numbers")
+        TABLE = "table", _("table with named columns")
 
     model = models.ForeignKey(
         MLModel, models.PROTECT, related_name="versions", verbose_name=_("model")
@@ -137,11 +148,21 @@ class ModelVersion(models.Model):
     artifact_md5 = models.CharField(_("artifact MD5"), max_length=32)
     artifact_sha256 = models.CharField(_("artifact SHA-256"), max_length=64)
     artifact_size = models.BigIntegerField(_("artifact size"))
+    artifact_format = models.CharField(
+        _("artifact format"), max_length=6, choices=Format.choices, default=Format.JOBLIB
+    )
     sklearn_version = models.CharField(_("scikit-learn version"), max_length=32)
+    input_kind = models.CharField(
+        _("what the estimator takes"),
+        max_length=7,
+        choices=InputKind.choices,
+        default=InputKind.OBJECTS,
+    )
     input_schema = OrderedJSONField(_("input schema"))
     output_schema = OrderedJSONField(_("output schema"))
     example = OrderedJSONField(_("example"))
     metrics = OrderedJSONField(_("metrics"))
+    golden_rows = OrderedJSONField(_("golden rows"), default=list)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     objects = ModelVersionQuerySet.as_manager()
@@ -167,6 +188,14 @@ class ModelVersion(models.Model):
                 condition=Q(status="broken", broken_at__isnull=False)
                 | (~Q(status="broken") & Q(broken_at__isnull=True)),
                 name="model_version_broken_since_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(artifact_format__in=["joblib", "skops"]),
+                name="model_version_format_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(input_kind__in=["objects", "numbers", "table"]),
+                name="model_version_input_kind_is_known",
             ),
         ]
 
@@ -196,6 +225,7 @@ class ModelVersion(models.Model):
             sha256=self.artifact_sha256,
             size=self.artifact_size,
             sklearn_version=self.sklearn_version,
+            format=self.artifact_format,
         )
 
 

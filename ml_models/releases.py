@@ -1,11 +1,12 @@
 """The only place that reads what the pipeline built and makes it a release."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ml_models.errors import ReleaseNotBuilt
+from ml_models.formats import JOBLIB
 from ml_models.models import Artifact
 from ml_models.pipeline.configuration import BUILD, METRICS, read_json, read_params
 
@@ -23,6 +24,8 @@ class Release:
     output_schema: dict[str, Any]
     example: dict[str, Any]
     metrics: dict[str, Any]
+    input_kind: str = "objects"
+    golden_rows: list[dict[str, Any]] = field(default_factory=list)
     title_ru: str = ""
     description_ru: str = ""
 
@@ -56,14 +59,16 @@ def read_release(slug: str) -> Release:
         input_schema=card["input_schema"],
         output_schema=card["output_schema"],
         example=card["example"],
+        golden_rows=card["golden_rows"],
         metrics=metrics,
     )
 
 
-def describe_artifact(content: bytes, sklearn_version: str) -> Artifact:
+def describe_artifact(content: bytes, sklearn_version: str, format: str = JOBLIB) -> Artifact:
     return Artifact(
         md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
         sklearn_version=sklearn_version,
+        format=format,
     )

@@ -6,9 +6,10 @@ from threading import Thread
 from types import FrameType
 from typing import Any
 
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
 wsgi_app = "mlservice.wsgi"
 bind = f"{os.environ.get('BIND_HOST', '127.0.0.1')}:{os.environ.get('PORT') or 8000}"
-worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 32)
 
@@ -31,17 +32,47 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 
 
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Takes on a stop whoever has connected already, and lets the kernel refuse the rest.
+
+    gunicorn leaves the listener open until it has drained, and then all that connected is cut off.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            self.close_listeners()
+
+    def close_listeners(self) -> None:
+        while self.sockets:
+            listener = self.sockets.pop()
+            self.accept_all(listener)
+            listener.close()
+
+    def accept_all(self, listener: Any) -> None:
+        """Accept until nobody waits; each that comes raises the number of connections."""
+        before = -1
+        while before != self.nr_conns:
+            before = self.nr_conns
+            self.accept(listener)
+
+
+worker_class = Worker
+
+
 def post_worker_init(worker: Any) -> None:
-    """Answer those who wait as soon as the process is told to stop, then let gunicorn stop it."""
+    """Answer those who wait as soon as the process is told to stop and gunicorn stops it."""
     stop = signal.getsignal(signal.SIGTERM)
 
-    def drain_and_stop(number: int, frame: FrameType | None) -> None:
-        # A thread, for the lock may be held by the very code that this signal interrupted.
-        Thread(target=_drain, name="drain").start()
+    def stop_and_drain(number: int, frame: FrameType | None) -> None:
         if callable(stop):
             stop(number, frame)
+        # A thread, for the lock may be held by the very code that this signal interrupted.
+        Thread(target=_drain, name="drain").start()
 
-    signal.signal(signal.SIGTERM, drain_and_stop)
+    signal.signal(signal.SIGTERM, stop_and_drain)
+    # As gunicorn has it: system calls go on after the signal.
+    signal.siginterrupt(signal.SIGTERM, False)  # noqa: FBT003
 
 
 def _drain() -> None:

@@ -160,6 +160,14 @@ MIGRATION_DATABASE_URL = env.str("MIGRATION_DATABASE_URL", default="")
 if not env.str("DATABASE_URL", default="") and not MIGRATION_DATABASE_URL:
     MIGRATION_DATABASE_URL = embedded.owner_url()
 
+# A server that fell silent is given up within half a minute, by whoever waits for it.
+DATABASE_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if MIGRATION_DATABASE_URL:
     # The owner of the tables: only `prepare_database` uses it.
@@ -173,7 +181,7 @@ DATABASES["default"] |= {
     "CONN_HEALTH_CHECKS": True,
 }
 DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {"connect_timeout": 5, "application_name": "mlservice"}
+    {"application_name": "mlservice", **DATABASE_PATIENCE}
 )
 # A LISTEN does not pass a transaction pooler: behind one, name the server itself here.
 LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from mlservice.lib import health
+from mlservice.lib import health, problems
 from mlservice.metrics import metrics
 
 api_v1 = [
@@ -14,6 +14,8 @@ api_v1 = [
     path("", include("ml_models.api.urls")),
     path("", include("predictions.api.urls")),
 ]
+
+handler500 = problems.server_error
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),

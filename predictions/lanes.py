@@ -18,6 +18,7 @@ from mlservice.lib.queues import PREDICTIONS
 from predictions.models import Worker
 
 LOST_AFTER_SECONDS = 30
+SURELY_LOST_AFTER_SECONDS = 60
 WORKER_ALIVE_SECONDS = 20
 
 
@@ -51,25 +52,25 @@ def live_children(queue: str = PREDICTIONS) -> int:
 def window(lane: Lane) -> int:
     """Say how many groups of a lane may be out; one while no node is known.
 
-    Interactive groups wait for one child each. Bulk groups take children for long, so that
-    a node which serves both lanes keeps one of its children free.
+    Interactive groups wait for one child each. Bulk groups take children for long: while nodes
+    serve both lanes, so few are out that even all of them on one node leave it a child.
     """
     return max(1, _children_for_bulk() if lane.is_bulk else live_children(lane.queue))
 
 
 def _children_for_bulk() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(CHILDREN_FOR_BULK, [BULK.queue, WORKER_ALIVE_SECONDS, INTERACTIVE.queue])
+        cursor.execute(CHILDREN_FOR_BULK, [INTERACTIVE.queue, BULK.queue, WORKER_ALIVE_SECONDS])
         children: int = cursor.fetchone()[0]
     return children
 
 
 CHILDREN_FOR_BULK = """
 WITH alive AS (
-    SELECT * FROM predictions_worker
+    SELECT children, %s = ANY(queues) AS is_shared FROM predictions_worker
     WHERE %s = ANY(queues) AND seen_at > now() - make_interval(secs => %s)
 )
-SELECT coalesce(sum(children - (%s = ANY(queues))::int), 0) FROM alive
+SELECT coalesce(min(children - 1) FILTER (WHERE is_shared), sum(children), 0) FROM alive
 """
 
 

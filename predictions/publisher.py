@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from amqp.exceptions import ChannelError
+from amqp.exceptions import ChannelError, MessageNacked
 from django.conf import settings
 from kombu import Connection, Message, Producer
 from kombu.exceptions import KombuError
@@ -25,6 +25,7 @@ NO_ROUTE = 312
 with app.connection_for_write() as broker:
     BROKER_ERRORS: tuple[type[BaseException], ...] = (
         KombuError,
+        MessageNacked,
         *broker.connection_errors,
         *broker.channel_errors,
     )

@@ -44,7 +44,7 @@ def fail_exhausted() -> int:
             id,
             attempt,
             Status.FAILED,
-            error=f"The worker was lost {attempt} times while it predicted. Nothing was charged.",
+            error=f"It was begun {attempt} times and never finished. Nothing was charged.",
             error_code="attempts_exhausted",
         )
         for id, attempt in _some(gone)
@@ -95,8 +95,11 @@ def _some(wanted: PredictionQuerySet) -> Iterable[tuple[UUID, int]]:
 
 
 def unpublish_lost(lane: Lane) -> int:
-    """Take back groups that nobody claimed in 30 seconds, while there is room for new ones."""
-    if lanes.open_groups(lane) >= lanes.window(lane):
-        return 0
-    lost = selectors.published_longer_than(lanes.LOST_AFTER_SECONDS)
+    """Take back groups that nobody claims: where there is room for new ones, or after a minute.
+
+    One that waited behind others after all is then out twice, and is claimed once.
+    """
+    has_room = lanes.open_groups(lane) < lanes.window(lane)
+    patience = lanes.LOST_AFTER_SECONDS if has_room else lanes.SURELY_LOST_AFTER_SECONDS
+    lost = selectors.published_longer_than(patience)
     return return_to_queue(lost.of_lane(is_bulk=lane.is_bulk))

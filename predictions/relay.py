@@ -15,7 +15,7 @@ from django.db import Error, connection
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import dead_letters, dispatch, lanes, reaping
+from predictions import dead_letters, dispatch, lanes, reaping, selectors
 from predictions.lanes import Lane
 from predictions.publisher import BROKER_ERRORS, Publisher
 
@@ -112,8 +112,10 @@ class Relay:
 
     def reap(self) -> None:
         """End or revive what something that died left behind, and take in dead letters."""
-        self.reaped_at = time.monotonic()
         counts = reaping.reap()
+        # A full round is followed by the next one at once.
+        is_full = max(counts.values()) >= selectors.REAP_AT_MOST
+        self.reaped_at = float("-inf") if is_full else time.monotonic()
         if any(counts.values()):
             logger.warning("reaped", **counts)
         dead_letters.collect(self.publisher)

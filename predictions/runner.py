@@ -16,6 +16,7 @@ from django.conf import settings
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
+from ml_models.inference import Predicted, as_output, is_finite
 from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
@@ -55,7 +56,8 @@ def run(
     for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
         group = list(same_version)
         try:
-            outcomes = predict_group(version_by_id(version_id), group)
+            version = patiently(partial(version_by_id, version_id))
+            outcomes = predict_group(version, group)
         except SoftTimeLimitExceeded as error:
             outcomes = out_of_time(group, error)
         settled += patiently(partial(settle, outcomes))
@@ -108,18 +110,14 @@ def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outc
     return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]
 
 
-def succeed(job: Job, values: Iterator[float]) -> Outcome:
+def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
     """Lay predictions, refusals and failures side by side in the order of the rows sent."""
-    checked = job.checked
+    errors, warnings = job.checked.errors, job.checked.warnings
     entries: list[dict[str, Any]] = [
-        {
-            "index": index,
-            "status": "invalid",
-            "errors": checked.errors[index],
-        }
-        if index in checked.errors
-        else predicted_row(index, next(values), checked.warnings.get(index))
-        for index in range(checked.total)
+        {"index": index, "status": "invalid", "errors": errors[index]}
+        if index in errors
+        else predicted_row(index, next(values), warnings.get(index))
+        for index in range(job.checked.total)
     ]
     predicted = sum(entry["status"] == "succeeded" for entry in entries)
     output = msgspec.json.encode(entries).decode()
@@ -141,8 +139,9 @@ def succeed(job: Job, values: Iterator[float]) -> Outcome:
     )
 
 
-def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
-    if not math.isfinite(value):
+def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]:
+    # Nearly all are numbers, and there may be a thousand: they are asked for first.
+    if not (math.isfinite(value) if isinstance(value, float) else is_finite(value)):
         return {
             "index": index,
             "status": "failed",
@@ -155,6 +154,8 @@ def predicted_row(index: int, value: float, warnings: Any) -> dict[str, Any]:
             ],
         }
     entry: dict[str, Any] = {"index": index, "status": "succeeded", "prediction": value}
+    if not isinstance(value, float):
+        entry |= as_output(value)
     if warnings:
         entry["warnings"] = warnings
     return entry

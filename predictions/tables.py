@@ -1,6 +1,6 @@
 """The only place that lays the rows of a prediction out as a table, for the page and for CSV."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from predictions import wording
 from predictions.csv import write_table
 from predictions.models import Prediction
 
+# A page has no room for all labels of a large classifier; CSV and API have them.
+SHOWN_LABELS = 5
 NOT_YET: dict[str, Any] = {"status": ""}
 
 
@@ -24,6 +26,7 @@ class ResultRow:
     cells: list[Any]
     status: str
     prediction: Any
+    probabilities: dict[str, float]
     notes: list[str]
 
     @property
@@ -33,6 +36,12 @@ class ResultRow:
     @property
     def shown_prediction(self) -> str:
         return "" if self.prediction is None else schemas.shown(self.prediction)
+
+    @property
+    def shown_probabilities(self) -> list[tuple[str, str]]:
+        """Return the most probable labels' names with their probabilities."""
+        falling = sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+        return [(name, schemas.shown(value)) for name, value in falling[:SHOWN_LABELS]]
 
 
 def column_titles(prediction: Prediction) -> list[str]:
@@ -66,6 +75,7 @@ def result_rows(prediction: Prediction) -> Iterator[ResultRow]:
             cells=[_cell(named[name]) if name in named else "" for name in properties],
             status=outcome["status"],
             prediction=outcome.get("prediction"),
+            probabilities=outcome.get("probabilities", {}),
             notes=_notes(outcome, properties),
         )
 
@@ -85,13 +95,15 @@ def _notes(outcome: Mapping[str, Any], properties: Mapping[str, Any]) -> list[st
 def results_csv(prediction: Prediction) -> str:
     """Write all rows and results as CSV, under the names that the API uses."""
     names = list(prediction.version.input_schema["properties"])
-    return write_table(
-        ["row", *names, "status", "prediction", "notes"],
-        [
-            [row.number, *row.cells, row.status, row.prediction, "; ".join(row.notes)]
-            for row in result_rows(prediction)
-        ],
-    )
+    labels = prediction.version.output_schema.get("x-probabilities", [])
+    header = ["row", *names, "status", "prediction", *map("probability_{}".format, labels), "notes"]
+    return write_table(header, [_result_cells(row, labels) for row in result_rows(prediction)])
+
+
+def _result_cells(row: ResultRow, labels: Sequence[str]) -> list[Any]:
+    probabilities = [row.probabilities.get(label) for label in labels]
+    notes = "; ".join(row.notes)
+    return [row.number, *row.cells, row.status, row.prediction, *probabilities, notes]
 
 
 def example_table(version: ModelVersion) -> str:

@@ -56,8 +56,11 @@ def preload(sender: Any, **_: Any) -> None:
 def warm_up(**_: Any) -> None:
     """Predict an example of every listed model before the child takes its first task."""
     if predicts(current_app):
-        inference.warm_up(serving_versions())
-        limit_memory(settings.WORKER_MAX_MEMORY_MB)
+        try:
+            inference.warm_up(serving_versions())
+        finally:
+            # A model that cannot predict its own example must not lift everybody's limit.
+            limit_memory(settings.WORKER_MAX_MEMORY_MB)
 
 
 @worker_ready.connect

@@ -16,7 +16,7 @@ SELECT id, 'stable', stable_id, 0, 0 FROM ml_models_mlmodel WHERE stable_id IS N
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ml_models', '0002_broken_versions'),
+        ('ml_models', '0003_brought_models'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

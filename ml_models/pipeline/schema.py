@@ -40,8 +40,8 @@ def output_schema(target: dict[str, Any]) -> dict[str, Any]:
 def typical_row(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the real row in the middle, ordered by all columns from the first on."""
     ordered = rows.sort_values(list(rows.columns), kind="stable")
-    row: dict[str, Any] = ordered.iloc[[len(ordered) // 2]].to_dict("records")[0]
-    return row
+    row = ordered.iloc[[len(ordered) // 2]].to_dict("records")[0]
+    return {name: None if pd.isna(value) else value for name, value in row.items()}
 
 
 def describe_column(values: pd.Series, column: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
-from ml_models.pipeline import schema
+from ml_models.pipeline import golden, schema
 from ml_models.pipeline.configuration import BUILD, read_params, write_json
 
 # Processors differ in the last digits of a sum; the artifact keeps the digits they share.
@@ -96,7 +96,19 @@ def fit(slug: str, rows: pd.DataFrame, params: dict[str, Any]) -> Pipeline:
     return estimator
 
 
-def card(rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
+def answered(
+    estimator: Pipeline, rows: pd.DataFrame, columns: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return golden rows of the training data with what the estimator gives for them."""
+    chosen = rows[list(columns)].iloc[golden.positions(rows)]
+    predicted = estimator.predict(chosen.to_numpy(dtype=object)).tolist()
+    return [
+        golden.golden_row(row, {"prediction": golden.shared(value)})
+        for row, value in zip(chosen.to_dict("records"), predicted, strict=True)
+    ]
+
+
+def card(estimator: Pipeline, rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
     described = schema.input_schema(rows, params["columns"])
     properties = described["properties"].items()
     return {
@@ -104,15 +116,17 @@ def card(rows: pd.DataFrame, params: dict[str, Any]) -> dict[str, Any]:
         "input_schema": described,
         "output_schema": schema.output_schema(params["target"]),
         "example": {name: column["examples"][0] for name, column in properties},
+        "golden_rows": answered(estimator, rows, params["columns"]),
     }
 
 
 def main(slug: str) -> None:
     params = read_params()
     rows = pd.read_csv(BUILD / "train.csv")
-    write_json(BUILD / slug / "card.json", card(rows, params))
+    estimator = fit(slug, rows, params)
+    write_json(BUILD / slug / "card.json", card(estimator, rows, params))
     # Uncompressed: compressed bytes would depend on the machine's zlib.
-    joblib.dump(fit(slug, rows, params), BUILD / slug / "model.joblib")
+    joblib.dump(estimator, BUILD / slug / "model.joblib")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The only place that says whether this web process lives and may take traffic."""
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -17,7 +17,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 while the database is there and migrated; the broker has no say."""
     try:
         reason = None if migrated() else "migrations are not applied"
-    except DatabaseError:
+    except Error:
         reason = "the database does not answer"
     if reason is None:
         return JsonResponse({"status": "ok"})

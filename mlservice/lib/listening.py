@@ -11,7 +11,9 @@ class Listener:
     """Waits on channels of the database server; raises psycopg2.Error when it is away."""
 
     def __init__(self, channels: Sequence[str]) -> None:
-        self.connection = psycopg2.connect(settings.LISTEN_DATABASE_URL, connect_timeout=5)
+        self.connection = psycopg2.connect(
+            settings.LISTEN_DATABASE_URL, **settings.DATABASE_PATIENCE
+        )
         self.connection.autocommit = True
         with self.connection.cursor() as cursor:
             for channel in channels:

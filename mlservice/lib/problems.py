@@ -1,6 +1,7 @@
 """The one road from an exception to an answer: problem+json under /api, pages elsewhere."""
 
 import logging
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import override
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
@@ -127,31 +129,36 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        try:
-            response = self.get_response(request)
-        except (OperationalError, InterfaceError) as error:
-            response = self.answer(request, error) or HttpResponse(status=500)
+        response = self.get_response(request)
         if is_api(request) and response.status_code >= 400:
             return as_problem(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        return self.answer(request, exc)
+        return answer(request, exc)
 
-    def answer(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        if isinstance(exc, OperationalError | InterfaceError):
-            logger.warning("database_unavailable", extra={"error": str(exc)})
-            exc = Unavailable(
-                "The database does not answer. See whether your request was accepted, "
-                "then try again."
-            )
-        if isinstance(exc, DomainError):
-            return domain_problem(request, exc) if is_api(request) else domain_page(request, exc)
-        if is_api(request) and isinstance(exc, RequestDataTooBig):
-            return problem(request, status=413, detail="A request body is at most 1 MB.")
-        if is_api(request) and isinstance(exc, SuspiciousOperation):
-            return problem(request, status=400, detail=str(exc))
-        return None
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for what a middleware raised, which no other middleware gets to see."""
+    error = sys.exc_info()[1]
+    told = answer(request, error) if isinstance(error, Exception) else None
+    return told or defaults.server_error(request)
+
+
+def answer(request: HttpRequest, exc: Exception) -> HttpResponse | None:
+    """Say what an error means for who asked; None when it is a mistake of ours."""
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.warning("database_unavailable", extra={"error": str(exc)})
+        exc = Unavailable(
+            "The database does not answer. See whether your request was accepted, then try again."
+        )
+    if isinstance(exc, DomainError):
+        return domain_problem(request, exc) if is_api(request) else domain_page(request, exc)
+    if is_api(request) and isinstance(exc, RequestDataTooBig):
+        return problem(request, status=413, detail="A request body is at most 1 MB.")
+    if is_api(request) and isinstance(exc, SuspiciousOperation):
+        return problem(request, status=400, detail=str(exc))
+    return None
 
 
 def domain_page(request: HttpRequest, error: DomainError) -> HttpResponse:

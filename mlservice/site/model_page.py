@@ -39,7 +39,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "version": version,
         "columns": [column(*pair) for pair in version.input_schema["properties"].items()],
         "metrics": metrics(version),
-        "predicted": schemas.words(version.output_schema, "title"),
+        "gives": gives(version.output_schema),
         "form": RowForm(schema=version.input_schema, example=version.example),
         "sample": sample(version),
         "changelog": changelog(version),
@@ -60,6 +60,17 @@ def column(name: str, definition: Mapping[str, Any]) -> dict[str, Any]:
         "takes": ", ".join(choices) or schemas.limits_of(definition),
         "learnt": schemas.training_range_of(definition),
         "is_optional": schemas.is_nullable(definition),
+    }
+
+
+def gives(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what is predicted: a value with its unit, or one of some labels."""
+    return {
+        "title": schemas.words(definition, "title") or _("Prediction"),
+        "kind": KINDS[schemas.kind_of(definition)],
+        "unit": definition.get("x-unit", ""),
+        "labels": ", ".join(schemas.shown(label) for label in definition.get("enum", [])),
+        "has_probabilities": "x-probabilities" in definition,
     }
 
 

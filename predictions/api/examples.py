@@ -44,6 +44,23 @@ PREDICTION: dict[str, Any] = {
         },
     ],
 }
+CLASSIFIED: dict[str, Any] = {
+    **PREDICTION,
+    "model": "iris",
+    "rows_total": 1,
+    "rows_valid": 1,
+    "price": 2,
+    "cost": 2,
+    "input": {"petal length": 5.1, "petal width": 2.3},
+    "output": [
+        {
+            "index": 0,
+            "status": "succeeded",
+            "prediction": "virginica",
+            "probabilities": {"setosa": 0.0, "versicolor": 0.03, "virginica": 0.97},
+        }
+    ],
+}
 SUMMARY = {key: value for key, value in PREDICTION.items() if key not in {"input", "output"}}
 
 REQUEST = OpenApiExample(
@@ -52,4 +69,5 @@ REQUEST = OpenApiExample(
     request_only=True,
 )
 FINISHED = OpenApiExample("A finished prediction", PREDICTION, response_only=True)
+FINISHED_CLASSIFIED = OpenApiExample("A row of a classifier", CLASSIFIED, response_only=True)
 LISTED = OpenApiExample("A prediction in a list", SUMMARY, response_only=True)

@@ -24,6 +24,11 @@ ROWS_OUT = {
             "index": {"type": "integer"},
             "status": {"enum": ["succeeded", "invalid", "failed"]},
             "prediction": {"type": ["number", "string", "integer", "boolean"]},
+            "probabilities": {
+                "type": "object",
+                "description": "Of a classifier: each label's name with its probability.",
+                "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+            },
             "warnings": {"type": "array", "items": {"type": "object"}},
             "errors": {"type": "array", "items": {"type": "object"}},
         },

@@ -59,7 +59,7 @@ class PredictionListView(ListAPIView[Prediction]):
             CANCEL_AFTER,
             IDEMPOTENCY_KEY,
         ],
-        examples=[examples.REQUEST, examples.FINISHED],
+        examples=[examples.REQUEST, examples.FINISHED, examples.FINISHED_CLASSIFIED],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Accept rows for prediction: 202, or 201 when it finished while you waited."""
@@ -98,7 +98,7 @@ def accepted(request: Request, prediction: Prediction, *, waited_seconds: int) -
     return response
 
 
-@extend_schema_view(get=extend_schema(examples=[examples.FINISHED]))
+@extend_schema_view(get=extend_schema(examples=[examples.FINISHED, examples.FINISHED_CLASSIFIED]))
 class PredictionView(RetrieveAPIView[Prediction]):
     """One prediction, with its rows."""
 

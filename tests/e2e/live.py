@@ -83,13 +83,14 @@ class LiveService:
             )
 
     def end(self, name: str) -> None:
-        """Let a process finish what it does; what is left of its group then goes at once."""
+        """Let a process finish what it does; fail when that takes longer than its grace."""
         process = self.processes.pop(name)
         process.terminate()
         try:
             process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             kill_group(process)
+            raise AssertionError(f"{name} did not end.\n{self.logs()}") from None
 
     def start_worker(self, name: str = "worker", *, env: Mapping[str, str] = NOTHING) -> None:
         """Start a worker node and return when it has announced itself."""

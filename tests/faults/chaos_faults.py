@@ -46,6 +46,12 @@ def kill_relay(stack: Stack, chance: random.Random) -> None:
     stack.begin("relay")
 
 
+def kill_web(stack: Stack, chance: random.Random) -> None:
+    stack.kill("web")
+    pause(chance)
+    stack.begin("web")
+
+
 def kill_at_a_step(stack: Stack, chance: random.Random) -> None:
     """Let a worker die at one of the steps of claim and settlement, then run one that does not."""
     steps = [f"{name}_{step}" for name in ("claim", "predict") for step in (1, 2)]
@@ -140,4 +146,5 @@ FAULTS: dict[str, Fault] = {
     "F8 messages lost": lose_messages,
     "F9 queue deleted": delete_queue,
     "F10 unreadable messages": send_nonsense,
+    "F16 web killed": kill_web,
 }

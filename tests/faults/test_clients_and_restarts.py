@@ -16,7 +16,7 @@ from tests.faults.stack import Stack
 ROUNDS = sized(10, short=1)
 # As long as one may wait; on a connection of its own, which nobody closes while it idles.
 PATIENT = {"Prefer": "wait=60", "Connection": "close"}
-CUT_SHORT = "RemoteDisconnected"
+REFUSED = "Connection refused"
 WAITING = "SELECT 1 FROM predictions_prediction WHERE status = 'starting' LIMIT 1"
 OF_KEY = "SELECT count(*) FROM predictions_prediction WHERE idempotency_key = %s"
 
@@ -24,8 +24,10 @@ OF_KEY = "SELECT count(*) FROM predictions_prediction WHERE idempotency_key = %s
 def test_a_rolling_restart_shows_clients_nothing_but_retryable_answers(
     stack: Stack, load: LoadMaker
 ) -> None:
-    """The guard: a process that is told to stop first answers those who wait."""
-    roots = [f"{stack.service.base_url}/api/v1", f"{stack.add_web('web-2')}/api/v1"]
+    """The guard: a process that is told to stop first answers all who wait or have connected."""
+    # Two processes that listen together, beside the one that listens alone.
+    twice = {"WEB_CONCURRENCY": "2"}
+    roots = [f"{stack.service.base_url}/api/v1", f"{stack.add_web('web-2', **twice)}/api/v1"]
 
     with load(count=None, per_second=20, roots=roots, headers=PATIENT) as sent:
         stack.service.wait_until(lambda: len(sent.ids) > PREDICTIONS // 8, "the load is under way")
@@ -37,7 +39,7 @@ def test_a_rolling_restart_shows_clients_nothing_but_retryable_answers(
             stack.begin("relay")
             stack.begin("worker")
             stack.end(f"web-{number}")
-            sent.roots = [roots[0], f"{stack.add_web(f'web-{number + 1}')}/api/v1"]
+            sent.roots = [roots[0], f"{stack.add_web(f'web-{number + 1}', **twice)}/api/v1"]
     wait_for_quiet(stack, sent)
 
     refused = [answer for answer in sent.answers if not answer.is_accepted]
@@ -47,7 +49,7 @@ def test_a_rolling_restart_shows_clients_nothing_but_retryable_answers(
 
 def was_refused(answer: Answer) -> bool:
     """Whether the connection was not taken, so that a proxy would have asked the next process."""
-    return answer.status == NO_ANSWER and CUT_SHORT not in answer.text
+    return answer.status == NO_ANSWER and REFUSED in answer.text
 
 
 def test_a_client_that_hangs_up_and_tries_again_has_one_prediction(

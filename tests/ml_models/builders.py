@@ -4,13 +4,15 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import sklearn
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from ml_models import artifacts
 from ml_models.models import Artifact, ModelVersion
@@ -45,11 +47,14 @@ def dumped(estimator: Any) -> bytes:
 
 
 def make_artifact(
-    content: bytes | None = None, *, sklearn_version: str = sklearn.__version__
+    content: bytes | None = None,
+    *,
+    sklearn_version: str = sklearn.__version__,
+    format: str = "joblib",
 ) -> Artifact:
     """Put the bytes, a toy's if none are given, into the store; return what they are known by."""
     content = dumped(make_estimator()) if content is None else content
-    artifact = describe_artifact(content, sklearn_version)
+    artifact = describe_artifact(content, sklearn_version, format)
     artifacts.keep(content, artifacts.stored_path(artifact.md5))
     return artifact
 
@@ -99,3 +104,24 @@ def run_pipeline() -> None:
     environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     command = [str(tools / "dvc"), "repro", "ml_models/dvc.yaml"]
     subprocess.run(command, cwd=ROOT.parent, env=environment, check=True)
+
+
+def make_classifier(labels: Sequence[Any] = ("long", "short")) -> LogisticRegression:
+    """Return a classifier that tells wide rows, the first label, from narrow ones."""
+    rows = [[4.0, 0.0], [5.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
+    return LogisticRegression().fit(rows, np.array([labels[0]] * 2 + [labels[1]] * 2))
+
+
+def make_classifier_version(
+    labels: Sequence[Any] = ("long", "short"), *, type: str = "string", **changes: Any
+) -> ModelVersion:
+    """Publish a classifier; its labels stand in the order in which scikit-learn sorts them."""
+    classifier = make_classifier(labels)
+    schema = {
+        "type": type,
+        "title": "Kind",
+        "enum": classifier.classes_.tolist(),
+        "x-probabilities": [str(label) for label in classifier.classes_.tolist()],
+    }
+    facts = {"output_schema": schema, "artifact": make_artifact(dumped(classifier))}
+    return make_version(**facts | changes)

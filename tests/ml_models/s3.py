@@ -1,4 +1,4 @@
-"""An object store for tests: the few words of S3 that a GET needs, over real HTTP."""
+"""An object store for tests: the few words of S3 that GET and PUT need, over real HTTP."""
 
 import threading
 from collections.abc import Iterator
@@ -29,6 +29,12 @@ class ObjectStore:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_PUT(self) -> None:
+                objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *args: object) -> None:
                 """Say nothing: a test's output is for the test."""

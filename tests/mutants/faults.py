@@ -36,6 +36,41 @@ MUTANTS = [
         killed_by=f"{WORKERS}::test_a_worker_killed_at_any_step_charges_once",
     ),
     Mutant(
+        name="the relay keeps a dead connection to the database",
+        path="predictions/relay.py",
+        old="                self.disconnect()\n                self.stopped.wait",
+        new="                self.stopped.wait",
+        killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[crash]",
+    ),
+    Mutant(
+        name="a worker takes no second look at a database that was away",
+        path="mlservice/lib/outlasting.py",
+        old="            if time.monotonic() > deadline:\n                raise\n",
+        new="            raise\n",
+        killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[crash]",
+    ),
+    Mutant(
+        name="a worker keeps a dead connection to the database",
+        path="mlservice/lib/outlasting.py",
+        old="            connection.close()\n",
+        new="",
+        killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[crash]",
+    ),
+    Mutant(
+        name="attempts have no end",
+        path="predictions/reaping.py",
+        old="_expired_leases().filter(attempts_remain).exclude(TO_BE_CANCELED)",
+        new="_expired_leases().exclude(TO_BE_CANCELED)",
+        killed_by=f"{MODELS}::test_a_row_that_kills_its_process_fails_alone",
+    ),
+    Mutant(
+        name="who has connected is cut off when a web process stops",
+        path="mlservice/gunicorn.py",
+        old="            self.close_listeners()\n",
+        new="            pass\n",
+        killed_by=f"{CLIENTS}::test_a_rolling_restart_shows_clients_nothing_but_retryable_answers",
+    ),
+    Mutant(
         name="the relay keeps a dead connection",
         path="predictions/publisher.py",
         old="            self._note(error, queue)\n            self.close()\n",
@@ -60,14 +95,14 @@ MUTANTS = [
     Mutant(
         name="a database that is away is the web's own failure",
         path="mlservice/lib/problems.py",
-        old="        if isinstance(exc, OperationalError | InterfaceError):",
-        new="        if False:",
+        old="    if isinstance(exc, OperationalError | InterfaceError):",
+        new="    if False:",
         killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[restart]",
     ),
     Mutant(
         name="a restored database's groups stay published",
         path="predictions/reaping.py",
-        old="    if lanes.open_groups(lane) >= lanes.window(lane):\n        return 0\n",
+        old="    has_room = lanes.open_groups(lane) < lanes.window(lane)\n",
         new="    return 0\n",
         killed_by=f"{DATABASE}::test_a_restored_backup_goes_on_where_it_stood"
         "_though_the_broker_is_empty",
@@ -119,8 +154,8 @@ MUTANTS = [
     Mutant(
         name="a child may take any memory",
         path="predictions/tasks.py",
-        old="        limit_memory(settings.WORKER_MAX_MEMORY_MB)\n",
-        new="        limit_memory(0)\n",
+        old="            limit_memory(settings.WORKER_MAX_MEMORY_MB)\n",
+        new="            limit_memory(0)\n",
         killed_by=f"{MODELS}::test_a_row_that_takes_too_much_fails_in_time",
     ),
     Mutant(

@@ -13,14 +13,14 @@ from predictions import runner
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
-Predict = Callable[..., list[float]]
+Predict = Callable[..., list[inference.Predicted]]
 
 
 def raising(error: type[Exception], *, above_rows: int = 0) -> Predict:
     """Predict as ever, but raise for more rows at once than that."""
     real = inference.predict
 
-    def predict(*, version: ModelVersion, rows: Sequence[Any]) -> list[float]:
+    def predict(*, version: ModelVersion, rows: Sequence[Any]) -> list[inference.Predicted]:
         if len(rows) > above_rows:
             raise error
         return real(version=version, rows=rows)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from amqp.exceptions import MessageNacked
 from django.db.models import F
 from kombu.exceptions import OperationalError
 
@@ -14,7 +15,7 @@ from mlservice.lib.ids import new_id
 from predictions import lanes
 from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
-from predictions.publisher import Publisher
+from predictions.publisher import BROKER_ERRORS, Publisher
 from predictions.reaping import unpublish_lost
 from predictions.relay import Relay
 from tests.conftest import make_prediction, make_user
@@ -107,17 +108,22 @@ def test_a_request_larger_than_a_group_still_goes(
     assert (ids, rows) == ([large.pk], 5)
 
 
+@pytest.mark.parametrize("refusal", [OperationalError("broker away"), MessageNacked()])
 def test_what_the_broker_refuses_is_unmarked(
-    alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    alice: User,
+    published_version: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Exception,
 ) -> None:
     make_prediction(alice)
 
     def refuse(*_: Any) -> None:
-        raise OperationalError("broker away")
+        raise refusal
 
     monkeypatch.setattr(Publisher, "publish", refuse)
 
-    with pytest.raises(OperationalError):
+    # What the relay waits out and tries again.
+    with pytest.raises(BROKER_ERRORS):
         Relay().publish_windows()
 
     assert Prediction.objects.filter(published_at=None, group_id=None).count() == 1
@@ -136,6 +142,36 @@ def test_a_group_nobody_claimed_is_published_again(
     relay.publish_windows()
 
     assert sent == [[prediction.pk], [prediction.pk]]
+
+
+def test_a_lost_group_is_published_again_though_others_fill_the_window(
+    alice: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    lost = make_prediction(alice)
+    relay = Relay()
+    relay.publish_windows()
+    grow_old(seconds=45)
+    make_prediction(alice)
+    relay.publish_windows()
+
+    assert unpublish_lost(lanes.INTERACTIVE) == 0
+    Prediction.objects.filter(pk=lost.pk).update(
+        published_at=F("published_at") - timedelta(seconds=20)
+    )
+    assert unpublish_lost(lanes.INTERACTIVE) == 1
+
+
+def test_a_full_round_of_the_reaper_is_followed_by_the_next_at_once(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, rounds = Relay(), iter([500, 499])
+    monkeypatch.setattr("predictions.relay.dead_letters.collect", lambda publisher: None)
+    monkeypatch.setattr("predictions.relay.reaping.reap", lambda: {"expired": next(rounds)})
+
+    relay.reap()
+    assert relay.reaped_at == float("-inf")
+    relay.reap()
+    assert relay.reaped_at > 0
 
 
 def test_a_node_that_fell_silent_counts_no_more(db: None) -> None:

@@ -141,7 +141,9 @@ def test_a_request_that_breaks_the_model_fails_alone(
 ) -> None:
     real = inference.predict
 
-    def choke_on_poison(version: ModelVersion, rows: list[list[float]]) -> list[float]:
+    def choke_on_poison(
+        version: ModelVersion, rows: list[list[float]]
+    ) -> list[inference.Predicted]:
         if any(row[-1] == 66.0 for row in rows):
             raise ValueError("poison")
         return real(version=version, rows=rows)

@@ -1,6 +1,7 @@
 """`manage.py run_relay`: the process between the table and the broker."""
 
 import signal
+from threading import Thread
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -15,5 +16,6 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT; the group being published is finished first."""
         relay = Relay()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: relay.stopped.set())
+            # A thread, for the event may be locked by the very code that the signal interrupts.
+            signal.signal(number, lambda *_: Thread(target=relay.stopped.set).start())
         relay.run()
