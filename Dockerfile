@@ -15,7 +15,7 @@ RUN pip install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
 
 FROM packages AS training-packages
 # hadolint ignore=SC2086
-RUN pip install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]" pandas
+RUN pip install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]"
 
 FROM ${BASE} AS base
 ENV PATH=/opt/venv/bin:${PATH} \

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ml_models.errors import ArtifactIncompatible
 from ml_models.row_errors import Value
 
 Rows = Sequence[Sequence[Value]]
@@ -35,14 +34,10 @@ def numbers(rows: Rows, columns: Columns) -> Any:
 
 
 def table(rows: Rows, columns: Columns) -> Any:
-    """Return a pandas DataFrame; raise ArtifactIncompatible where pandas is not installed."""
-    try:
-        # Few estimators need it, and a worker without it serves all others.
-        import pandas as pd
-    except ImportError as missing:
-        raise ArtifactIncompatible(
-            "The estimator takes a table with named columns: install pandas for the workers."
-        ) from missing
+    """Return a pandas DataFrame."""
+    # Imported here, since few estimators need it and it costs half a second and 50 MB.
+    import pandas as pd
+
     values = zip(*rows, strict=True)
     return pd.DataFrame(
         {

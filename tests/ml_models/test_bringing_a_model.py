@@ -4,7 +4,6 @@ Each test hands over what a data scientist would: an artifact, and a sample of i
 """
 
 import os
-import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -473,12 +472,3 @@ def test_the_command_says_that_joblib_must_be_trusted() -> None:
     said = command.create_parser("manage.py", "publish_model").format_help()
 
     assert ".joblib that you trust, or .skops" in said
-
-
-def test_an_installation_that_only_serves_says_what_publishing_needs(
-    bring: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ml_models.brought", None)
-
-    with pytest.raises(CommandError, match="pip install pandas"):
-        bring(LinearRegression().fit(SIZES, PRICES), SIZES)

@@ -1,13 +1,10 @@
 """Goal: rows reach an estimator as it takes them, with NaN where there is no value."""
 
-import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from ml_models.errors import ArtifactIncompatible
 from ml_models.shapes import shaped
 
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -43,10 +40,3 @@ def test_a_table_is_what_pandas_reads_from_csv() -> None:
         {"size": [1.5, None], "count": [2, 3], "is_new": [True, False], "grade": ["A", np.nan]}
     )
     pd.testing.assert_frame_equal(frame, read)
-
-
-def test_a_table_needs_pandas_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-
-    with pytest.raises(ArtifactIncompatible, match="install pandas"):
-        shaped(ROWS, kind="table", columns=COLUMNS)

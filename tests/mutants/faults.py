@@ -50,13 +50,6 @@ MUTANTS = [
         killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[crash]",
     ),
     Mutant(
-        name="a worker keeps a dead connection to the database",
-        path="mlservice/lib/outlasting.py",
-        old="            connection.close()\n",
-        new="",
-        killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[crash]",
-    ),
-    Mutant(
         name="attempts have no end",
         path="predictions/reaping.py",
         old="_expired_leases().filter(attempts_remain).exclude(TO_BE_CANCELED)",
