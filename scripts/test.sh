@@ -55,8 +55,16 @@ main() {
   check
   local strict=()
   if is_ci; then strict=(-p tests.no_skips); fi
-  step "Tests"
-  .venv/bin/python -m pytest "${strict[@]}" "$@"
+  if [ $# -gt 0 ]; then
+    step "Tests asked for"
+    .venv/bin/python -m pytest "${strict[@]}" "$@"
+    return
+  fi
+  step "Tests, side by side"
+  .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser"
+  # These run the whole service, and would take each other's time.
+  step "Tests of the whole service"
+  .venv/bin/python -m pytest "${strict[@]}" -m "broker or browser"
   if is_ci; then
     step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
     env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \

@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant(
         name="the relay keeps a dead connection",
         path="predictions/publisher.py",
-        old="            self._note(error, queue)\n            self.close()\n",
-        new="            self._note(error, queue)\n",
+        old="        connection, self.connection, self.producer = self.connection, None, None\n",
+        new="        connection, self.connection = self.connection, None\n",
         killed_by=f"{BROKER}::test_requests_are_accepted_while_the_broker_is_away[killed]",
     ),
     Mutant(
