@@ -81,6 +81,7 @@ CONTENT_SECURITY_POLICY = {
 # One request is at most 1 MB; the limits on rows and nesting stand with the predictions.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+FILE_UPLOAD_HANDLERS = ["mlservice.lib.uploads.InMemoryUpload"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 # --- Applications --------------------------------------------------------------------

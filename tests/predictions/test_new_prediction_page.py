@@ -145,6 +145,22 @@ def test_an_uploaded_file_is_read_like_a_pasted_table(
     assert Prediction.objects.get().rows_valid == 2
 
 
+@pytest.mark.parametrize("size", [700_000, 3_000_000])
+def test_an_upload_needs_no_disk(
+    page: PageOf, alice: User, published_version: ModelVersion, settings: Any, size: int
+) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = "/dev/full"
+    rows = table(published_version, {}, {}).encode()
+    file = SimpleUploadedFile("rows.csv", rows + b"\n" * (size - len(rows)))
+
+    answer = page(alice).post(NEW, {"model": "linear-regression", "as": "table", "file": file})
+
+    is_taken = size < 1_000_000
+    assert ("larger than 1 MB" in answer.content.decode()) != is_taken
+    assert Prediction.objects.count() == is_taken
+    assert wallet_of(alice.pk).held == 2 * published_version.price * is_taken
+
+
 def test_a_table_without_a_row_that_fits_names_the_rows(
     page: PageOf, alice: User, published_version: ModelVersion
 ) -> None:
