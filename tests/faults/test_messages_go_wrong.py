@@ -1,6 +1,7 @@
 """Messages come twice, never, or broken; relays and beats run twice: every effect is there once."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tests.faults.stack import SLOW, Stack
 COPIES = 5
 GROUP = 10
 RELAY_DEATHS = ("relay_1", "relay_2")
+RELAYS = ("relay", "relay-2")
+# Both have looked at the table by then.
+RELAY_TURNS_SECONDS = 2
 LETTERS = "SELECT count(*) FROM predictions_deadletter"
 
 
@@ -91,7 +95,10 @@ def test_two_of_each_relay_and_beat_have_the_effect_of_one(
         stack.service.spawn(name, kind="beat", env=clock, more=("--schedule", str(plan)))
 
     before = published(stack)
-    sent = load().send_all()
+    for relay in RELAYS:
+        stack.service.freeze(relay)
+    sent = load(per_second=200).send_all()
+    let_both_mark_at_once(stack)
     wait_for_quiet(stack, sent)
     for name in ("beat-1", "beat-2"):
         stack.service.wait_until(
@@ -106,6 +113,16 @@ def test_two_of_each_relay_and_beat_have_the_effect_of_one(
     assert published(stack) - before == len(sent.ids)
     assert attempts(stack, sent) == {1: len(sent.ids)}
     assert_all_succeeded(stack, sent)
+
+
+def let_both_mark_at_once(stack: Stack) -> None:
+    """Have the relays meet rows that another transaction holds, which it lets go of later."""
+    with stack.service.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM predictions_prediction WHERE status = 'starting' FOR UPDATE")
+        for relay in RELAYS:
+            stack.service.thaw(relay)
+        time.sleep(RELAY_TURNS_SECONDS)
 
 
 def published(stack: Stack) -> int:
