@@ -410,7 +410,7 @@ def _apply(
     kind: str,
     amount: int,
     reference: tuple[str, str],
-    reason: str = "",
+    reason: str,
     actor_id: int | None = None,
 ) -> LedgerEntry:
     """Move a locked wallet's balance by a signed amount and write the entry beside it."""
