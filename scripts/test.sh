@@ -61,10 +61,10 @@ main() {
     return
   fi
   step "Tests, side by side"
-  .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser"
+  .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser and not whole"
   # These run the whole service, and would take each other's time.
   step "Tests of the whole service"
-  .venv/bin/python -m pytest "${strict[@]}" -m "broker or browser"
+  .venv/bin/python -m pytest "${strict[@]}" -m "broker or browser or whole"
   if is_ci; then
     step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
     env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \

@@ -47,7 +47,7 @@ def token_of_a_client_with_credits(base_url: str) -> str:
     return token
 
 
-@pytest.mark.broker
+@pytest.mark.whole
 def test_a_fitted_estimator_becomes_a_paid_prediction(service: LiveService) -> None:
     token = token_of_a_client_with_credits(service.base_url)
     train, publish, ask = commands()

@@ -23,7 +23,7 @@ from tests.debian.ports import free_port
 from tests.e2e.live import LiveService
 from tests.e2e.people import Person
 
-pytestmark = pytest.mark.broker
+pytestmark = pytest.mark.whole
 
 SLUG = "linear-regression"
 # So many that the pace holds while each waits a second for its answer.
