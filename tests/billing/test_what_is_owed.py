@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from billing.models import LedgerEntry
+from accounts.models import User
+from billing.models import Hold, LedgerEntry
 from billing.services import (
     pay_top_up,
     record_reversal,
+    refund,
     wallet_of,
 )
 from tests.billing.books import (
@@ -118,3 +120,12 @@ def test_a_wallet_covers_what_it_owes_itself_to_the_last_credit(db: None) -> Non
 
     assert (wallet_of(dave.pk).balance, wallet_of(dave.pk).shortfall) == (99, 0)
     assert (wallet_of(carol.pk).balance, wallet_of(carol.pk).shortfall) == (0, 50)
+
+
+def test_a_refund_covers_what_is_owed_first(db: None, staff: User) -> None:
+    carol = owing("carol", 50, "pay_1")
+    hold = Hold.objects.get(wallet__user=carol)
+
+    refund(hold_id=hold.pk, amount=30, reason="A mistake of ours", actor_id=staff.pk)
+
+    assert (wallet_of(carol.pk).balance, wallet_of(carol.pk).shortfall) == (0, 20)

@@ -189,7 +189,7 @@ TOP_UPS_AND_REVERSALS = [
         "            reason=reason,\n"
         "            actor_id=actor_id,\n"
         "        )\n",
-        killed_by=MACHINE,
+        killed_by="tests/billing/test_what_is_owed.py::test_a_refund_covers_what_is_owed_first",
     ),
     Mutant(
         name="a payment covers nothing of what is owed",
