@@ -22,6 +22,7 @@ RELAY_DEATHS = ("relay_1", "relay_2")
 RELAYS = ("relay", "relay-2")
 # Both have looked at the table by then.
 RELAY_TURNS_SECONDS = 2
+LISTENERS = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(query, 'LISTEN ')"
 LETTERS = "SELECT count(*) FROM predictions_deadletter"
 
 
@@ -84,7 +85,13 @@ def test_two_of_each_relay_and_beat_have_the_effect_of_one(
     stack: Stack, load: LoadMaker, people: list[Client]
 ) -> None:
     """The guard: relays and reapers skip rows that another holds, duties compare and set."""
+    # The first relay works, then.
+    wait_for_quiet(stack, load(1).send_all())
+    listeners = stack.query(LISTENERS)[0][0]
     stack.service.spawn("relay-2", kind="relay")
+    stack.service.wait_until(
+        lambda: stack.query(LISTENERS)[0][0] > listeners, "the second relay works"
+    )
     unpaid = people[0].post("wallet/top-ups", {"amount": 5, "provider": "manual"})["id"]
     overdue = "UPDATE billing_topup SET expires_at = now() - interval '1 day' WHERE id = %s"
     stack.query(overdue, unpaid)
