@@ -18,7 +18,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", sized([1, -1], short=[-1]))
 def test_a_worker_whose_clock_is_an_hour_wrong_keeps_its_leases(
     workerless: Stack, load: LoadMaker, hours: int
 ) -> None:
