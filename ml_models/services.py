@@ -38,8 +38,8 @@ def publish_version(
     could not serve it.
     """
     check_price(release.price if price is None else price)
-    # Loading takes its time, so no transaction stands open; what is published was replayed then.
-    if release.golden_rows and not is_published(slug=release.slug, sha256=release.artifact.sha256):
+    # Loading takes its time, so no transaction stands open; what is known was replayed then.
+    if not is_published(slug=release.slug, sha256=release.artifact.sha256):
         replay(release)
     return _publish(release, price, is_draft=is_draft)
 

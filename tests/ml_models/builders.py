@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -79,6 +80,12 @@ def make_release(**changes: Any) -> Release:
 
 def make_version(**changes: Any) -> ModelVersion:
     return publish_version(release=make_release(**changes))[0]
+
+
+def make_foreign_version(**changes: Any) -> ModelVersion:
+    """Publish as another installation could that loads what this one cannot."""
+    with patch("ml_models.services.replay"):
+        return make_version(**changes)
 
 
 def make_real_version(slug: str) -> ModelVersion:

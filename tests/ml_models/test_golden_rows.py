@@ -19,6 +19,7 @@ from tests.ml_models.builders import (
     make_artifact,
     make_classifier,
     make_estimator,
+    make_foreign_version,
     make_real_version,
     make_release,
     make_version,
@@ -152,7 +153,7 @@ def test_a_broken_version_that_answers_as_before_serves_again() -> None:
 
 
 def test_a_broken_version_whose_bytes_cannot_be_loaded_stays_broken() -> None:
-    version = make_version(artifact=make_artifact(b"published, and yet no pickle"))
+    version = make_foreign_version(artifact=make_artifact(b"published, and yet no pickle"))
     break_version(version_id=version.pk, reason="gone")
     version.refresh_from_db()
 

@@ -15,6 +15,7 @@ from tests.ml_models.builders import (
     dumped,
     make_artifact,
     make_estimator,
+    make_foreign_version,
     make_real_version,
     make_version,
 )
@@ -131,7 +132,7 @@ def test_an_estimator_is_loaded_once_and_kept(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_version_that_cannot_be_loaded_does_not_keep_the_others_from_it() -> None:
-    gone = make_version(slug="gone", artifact=describe_artifact(b"never stored", "1"))
+    gone = make_foreign_version(slug="gone", artifact=describe_artifact(b"never stored", "1"))
     good = make_version()
 
     inference.preload([gone, good])

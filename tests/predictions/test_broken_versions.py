@@ -26,7 +26,13 @@ from predictions import runner
 from predictions.models import Prediction
 from predictions.reaping import fail_for_broken_versions
 from tests.conftest import make_prediction
-from tests.ml_models.builders import dumped, make_artifact, make_estimator, make_version
+from tests.ml_models.builders import (
+    dumped,
+    make_artifact,
+    make_estimator,
+    make_foreign_version,
+    make_version,
+)
 from tests.ml_models.s3 import ObjectStore, object_store
 
 __all__ = ["object_store"]
@@ -116,7 +122,7 @@ def test_a_bad_artifact_breaks_its_version_releases_its_work_and_leaves_others_s
 
 
 def test_a_version_of_another_scikit_learn_breaks(alice: User) -> None:
-    version = make_version(artifact=make_artifact(sklearn_version="0.24.2"))
+    version = make_foreign_version(artifact=make_artifact(sklearn_version="0.24.2"))
     prediction = make_prediction(alice, model="toy")
 
     runner.run([prediction.pk])
@@ -126,7 +132,7 @@ def test_a_version_of_another_scikit_learn_breaks(alice: User) -> None:
 
 
 def test_bytes_that_cannot_be_unpickled_break_their_version(alice: User) -> None:
-    version = make_version(artifact=make_artifact(b"published, and yet no pickle"))
+    version = make_foreign_version(artifact=make_artifact(b"published, and yet no pickle"))
 
     runner.run([make_prediction(alice, model="toy").pk])
 
@@ -260,7 +266,7 @@ def test_what_is_not_broken_is_not_checked_again(db: None) -> None:
 
 
 def test_a_version_breaks_once_and_a_retired_one_stays_retired(db: None) -> None:
-    second, first = make_version(), make_version(price=9, artifact=make_artifact(b"other"))
+    second, first = make_version(), make_foreign_version(price=9, artifact=make_artifact(b"other"))
     retire_version(version=first)
 
     news = [break_version(version_id=one.pk, reason="gone") for one in (first, second, second)]
@@ -270,7 +276,7 @@ def test_a_version_breaks_once_and_a_retired_one_stays_retired(db: None) -> None
 
 
 def test_a_broken_version_is_not_made_stable_and_may_be_retired(db: None) -> None:
-    _, first = make_version(), make_version(artifact=make_artifact(b"other"))
+    _, first = make_version(), make_foreign_version(artifact=make_artifact(b"other"))
     break_version(version_id=first.pk, reason="gone")
 
     with pytest.raises(VersionBroken):
