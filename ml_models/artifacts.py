@@ -23,6 +23,7 @@ from ml_models.errors import (
     ArtifactIncompatible,
     ArtifactMissing,
     ArtifactUnavailable,
+    in_words,
 )
 from ml_models.formats import Estimator, estimator_from
 from ml_models.models import Artifact
@@ -49,8 +50,9 @@ def load_estimator(artifact: Artifact) -> Estimator:
         raise
     # Whatever unpickling trips over, these bytes will do so again.
     except Exception as failure:
-        said = f"{type(failure).__name__}: {failure}"
-        raise ArtifactIncompatible(f"The artifact cannot be loaded: {said}") from failure
+        raise ArtifactIncompatible(
+            f"The artifact cannot be loaded: {in_words(failure)}"
+        ) from failure
 
 
 def verified(artifact: Artifact) -> bytes:

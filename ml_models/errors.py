@@ -5,6 +5,11 @@ from django.utils.translation import gettext_lazy as _
 from mlservice.lib.errors import DomainError
 
 
+def in_words(failure: Exception) -> str:
+    """Say what somebody else's code tripped over."""
+    return f"{type(failure).__name__}: {failure}"
+
+
 class ModelNotFound(DomainError):
     status = 404
     code = "model_not_found"

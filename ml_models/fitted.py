@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ml_models.errors import NotPublishable
+from ml_models.errors import NotPublishable, in_words
 from ml_models.formats import estimator_from
 from ml_models.inference import on_one_thread
 from ml_models.pipeline import schema
@@ -28,8 +28,7 @@ def loaded(content: bytes, format: str) -> Any:
         estimator: Any = estimator_from(content, format)
     # Whatever loading trips over, this file will not do.
     except Exception as failure:
-        said = f"{type(failure).__name__}: {failure}"
-        raise NotPublishable(f"The artifact cannot be loaded: {said}") from failure
+        raise NotPublishable(f"The artifact cannot be loaded: {in_words(failure)}") from failure
     refuse_unfit(estimator)
     return on_one_thread(estimator)
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ml_models.artifacts import load_estimator
-from ml_models.errors import ArtifactIncompatible, GoldenRowsDiffer
-from ml_models.models import Artifact
+from ml_models.errors import ArtifactIncompatible, GoldenRowsDiffer, in_words
+from ml_models.releases import Described
 
 TOLERANCE = 1e-9
 # What cancels out to nearly nothing is measured by the size of the other values.
@@ -15,26 +15,7 @@ NEAR_ZERO = 1e-12
 Output = dict[str, Any]
 
 
-class Golden(Protocol):
-    """A version, or a release before it becomes one."""
-
-    @property
-    def artifact(self) -> Artifact: ...
-
-    @property
-    def input_kind(self) -> str: ...
-
-    @property
-    def input_schema(self) -> Any: ...
-
-    @property
-    def output_schema(self) -> Any: ...
-
-    @property
-    def golden_rows(self) -> Any: ...
-
-
-def replay(model: Golden) -> None:
+def replay(model: Described) -> None:
     """Load the stored artifact as a worker does, and have it answer the golden rows.
 
     Raise GoldenRowsDiffer if an answer is another one, and whatever loading raises.
@@ -45,7 +26,7 @@ def replay(model: Golden) -> None:
         raise GoldenRowsDiffer(said)
 
 
-def replayed(model: Golden) -> list[Output]:
+def replayed(model: Described) -> list[Output]:
     # Imported here, since the web processes name this module and hardly ever replay: numpy
     # would cost each of them its memory.
     from ml_models import inference
@@ -57,8 +38,9 @@ def replayed(model: Golden) -> list[Output]:
         answers = inference.ask(estimator, model=model, rows=rows) if rows else []
     # An estimator may raise what it likes; it has answered these rows before.
     except Exception as failure:
-        said = f"{type(failure).__name__}: {failure}"
-        raise ArtifactIncompatible(f"The golden rows cannot be predicted: {said}") from failure
+        raise ArtifactIncompatible(
+            f"The golden rows cannot be predicted: {in_words(failure)}"
+        ) from failure
     return [inference.as_output(answer) for answer in answers]
 
 

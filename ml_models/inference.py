@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ml_models.artifacts import load_estimator
 from ml_models.formats import Estimator
 from ml_models.models import Artifact, ModelVersion
+from ml_models.releases import Described
 from ml_models.row_errors import Value
 from ml_models.shapes import shaped
 from mlservice.lib.errors import DomainError
@@ -37,19 +38,6 @@ class Classified:
 
 
 Predicted = float | Classified
-
-
-class Described(Protocol):
-    """What says how an estimator is asked: a version, or a release before it becomes one."""
-
-    @property
-    def input_kind(self) -> str: ...
-
-    @property
-    def input_schema(self) -> Any: ...
-
-    @property
-    def output_schema(self) -> Any: ...
 
 
 def load(version: ModelVersion) -> Estimator:

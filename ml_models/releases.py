@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_models.errors import ReleaseNotBuilt
 from ml_models.formats import JOBLIB
-from ml_models.models import Artifact
+from ml_models.models import Artifact, ModelVersion
 from ml_models.pipeline.configuration import BUILD, METRICS, read_json, read_params
 
 
@@ -28,6 +28,10 @@ class Release:
     golden_rows: list[dict[str, Any]] = field(default_factory=list)
     title_ru: str = ""
     description_ru: str = ""
+
+
+# What says how an estimator is asked, and what it must answer: before it is published, and after.
+Described = Release | ModelVersion
 
 
 def built_slugs() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import sklearn
 
-from ml_models.errors import NotPublishable
+from ml_models.errors import NotPublishable, in_words
 from ml_models.formats import SKOPS, estimator_from, skops_from
 from ml_models.golden import first_difference
 from ml_models.inference import Predicted, answer, as_output, ask, is_finite, on_one_thread
@@ -22,7 +22,7 @@ def answers_to_sample(estimator: Any, rows: pd.DataFrame, gives: dict[str, Any])
             outputs = answer(estimator, features, output_schema=gives)
         # A pipeline may raise what it likes over input that it was not made for.
         except Exception as failure:
-            failures.append(f"{type(failure).__name__}: {failure}")
+            failures.append(in_words(failure))
         else:
             refuse_endless(outputs)
             return outputs
@@ -51,7 +51,7 @@ def input_kind(estimator: Any, release: Release) -> str:
             outputs = answers_to_golden_rows(estimator, replace(release, input_kind=kind))
         # It says by an error that it takes another shape.
         except Exception as failure:
-            said = f"{type(failure).__name__}: {failure}"
+            said = in_words(failure)
             continue
         given = [as_output(output) for output in outputs]
         is_label = "enum" in release.output_schema
@@ -87,7 +87,7 @@ def in_skops(
         said = "" if again == answers_to_golden_rows(estimator, release) else "Answers differ."
     # skops refuses what it does not know; joblib is what remains.
     except Exception as failure:
-        said = f"{type(failure).__name__}: {failure}"
+        said = in_words(failure)
     if not said:
         artifact = describe_artifact(safe, sklearn.__version__, SKOPS)
         return replace(release, artifact=artifact), safe
