@@ -10,14 +10,16 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ml_models.errors import InvalidPrice
+from ml_models.errors import InvalidMultiplier, InvalidPrice
 from ml_models.models import MLModel, ModelVersion, PointerMove, PriceChange
 from ml_models.pointers import clear_candidate, promote, promote_candidate, roll_back, set_candidate
 from ml_models.services import (
     check_again,
+    check_multiplier,
     check_price,
     release_draft,
     retire_version,
+    set_explain_multiplier,
     set_price,
 )
 from mlservice.lib.admin import ReadOnlyAdmin
@@ -98,10 +100,18 @@ class PriceForm(BaseForm):
             raise ValidationError(refusal.title) from refusal
         return price
 
+    def clean_explain_multiplier(self) -> int:
+        multiplier: int = self.cleaned_data["explain_multiplier"]
+        try:
+            check_multiplier(multiplier)
+        except InvalidMultiplier as refusal:
+            raise ValidationError(refusal.title) from refusal
+        return multiplier
+
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """The price is the one thing that is changed by a form; a trigger guards the rest."""
+    """The prices are what is changed by a form; a trigger guards the rest."""
 
     form = PriceForm
     list_display = (
@@ -125,12 +135,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return self.has_operate_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [field.name for field in self.opts.fields if field.name not in ("id", "price")]
+        written = ["id", "price"]
+        if obj and obj.explain_multiplier:
+            written.append("explain_multiplier")
+        return [field.name for field in self.opts.fields if field.name not in written]
 
     def save_model(
         self, request: HttpRequest, obj: ModelVersion, form: BaseForm, change: bool
     ) -> None:
         set_price(version=obj, price=form.cleaned_data["price"], actor_id=request.user.pk)
+        if multiplier := form.cleaned_data.get("explain_multiplier"):
+            set_explain_multiplier(version=obj, multiplier=multiplier)
 
     @admin.display(description=gettext_lazy("serves who names none"))
     def serves(self, version: ModelVersion) -> str:

@@ -70,6 +70,12 @@ class InvalidShare(DomainError):
     title = _("A share is a whole number of percent, 1 to 100")
 
 
+class ExplanationsNotOffered(DomainError):
+    status = 422
+    code = "explanations_not_offered"
+    title = _("This version does not explain its predictions")
+
+
 class VersionNotBroken(DomainError):
     status = 409
     code = "version_not_broken"
@@ -80,6 +86,12 @@ class InvalidPrice(DomainError):
     status = 400
     code = "invalid_request"
     title = "A price is a whole number of credits, at least 1"
+
+
+class InvalidMultiplier(DomainError):
+    status = 400
+    code = "invalid_request"
+    title = _("An explained row costs 1 to 100 times the price")
 
 
 class ReleaseNotBuilt(DomainError):

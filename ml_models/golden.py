@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_models.artifacts import load_estimator
 from ml_models.errors import ArtifactIncompatible, GoldenRowsDiffer, in_words
+from ml_models.formats import Estimator
 from ml_models.releases import Described
 
 TOLERANCE = 1e-9
@@ -15,23 +16,27 @@ NEAR_ZERO = 1e-12
 Output = dict[str, Any]
 
 
-def replay(model: Described) -> None:
+def replay(model: Described) -> Estimator:
     """Load the stored artifact as a worker does, and have it answer the golden rows.
 
-    Raise GoldenRowsDiffer if an answer is another one, and whatever loading raises.
+    Return the estimator. Raise GoldenRowsDiffer if an answer is another one, and whatever loading
+    raises.
     """
-    answers = replayed(model)
+    # Imported here, since the web processes name this module and hardly ever replay: numpy
+    # would cost each of them its memory.
+    from ml_models.inference import on_one_thread
+
+    estimator = on_one_thread(load_estimator(model.artifact))
+    answers = answers_of(estimator, model)
     expected = [golden["output"] for golden in model.golden_rows]
     if said := first_difference(expected, answers, is_label="enum" in model.output_schema):
         raise GoldenRowsDiffer(said)
+    return estimator
 
 
-def replayed(model: Described) -> list[Output]:
-    # Imported here, since the web processes name this module and hardly ever replay: numpy
-    # would cost each of them its memory.
+def answers_of(estimator: Estimator, model: Described) -> list[Output]:
     from ml_models import inference
 
-    estimator = inference.on_one_thread(load_estimator(model.artifact))
     names = list(model.input_schema["properties"])
     rows = [[golden["input"][name] for name in names] for golden in model.golden_rows]
     try:

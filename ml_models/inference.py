@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from ml_models.releases import Described
 from ml_models.row_errors import Value
 from ml_models.shapes import shaped
 from mlservice.lib.errors import DomainError
+
+if TYPE_CHECKING:
+    from ml_models.explanations import Explainer
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,17 @@ class Classified:
 Predicted = float | Classified
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a prediction is made of: `base`, and what each column adds; their sum is it.
+
+    In the unit of what is predicted; of a label, in its probability.
+    """
+
+    base: float
+    contributions: dict[str, float]
+
+
 def load(version: ModelVersion) -> Estimator:
     """Return the version's estimator, kept in this process by its digest.
 
@@ -56,6 +70,16 @@ def predict(*, version: ModelVersion, rows: Sequence[Sequence[Value]]) -> list[P
     `predict_proba`) on the same rows and may hold NaN or infinity.
     """
     return ask(load(version), model=version, rows=rows) if rows else []
+
+
+def explain(
+    *, version: ModelVersion, rows: Sequence[Sequence[Value]], predicted: Sequence[Predicted]
+) -> list[Explanation]:
+    """Explain what was predicted for n rows; return n explanations.
+
+    Raise ExplanationsNotOffered if the estimator is of no kind that can be.
+    """
+    return _explainer(version).explain(rows, predicted) if rows else []
 
 
 def ask(
@@ -130,6 +154,7 @@ def warm_up(versions: Iterable[ModelVersion]) -> None:
 def unload() -> None:
     """Let go of every estimator that this process keeps."""
     _load.cache_clear()
+    _explainer.cache_clear()
 
 
 def example_row(version: ModelVersion) -> list[Value]:
@@ -140,6 +165,14 @@ def example_row(version: ModelVersion) -> list[Value]:
 @lru_cache(maxsize=ESTIMATORS_KEPT)
 def _load(artifact: Artifact) -> Estimator:
     return on_one_thread(load_estimator(artifact))
+
+
+@lru_cache(maxsize=ESTIMATORS_KEPT)
+def _explainer(version: ModelVersion) -> "Explainer":
+    # Imported here, since it brings scikit-learn, and few predictions are explained.
+    from ml_models.explanations import Explainer
+
+    return Explainer(load(version), version)
 
 
 def on_one_thread(estimator: Any) -> Estimator:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from ml_models.errors import ExplanationsNotOffered
 from ml_models.fields import OrderedJSONField
 
 
@@ -112,12 +113,14 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
 
 class ModelVersion(models.Model):
-    """One release of a model; all but its price and status is fixed by a trigger.
+    """One release of a model; all but its prices and status is fixed by a trigger.
 
-    `price` is in credits a row. The documents keep the order of their keys: rows reach the
-    estimator in the order of `input_schema["properties"]`. A broken one has an artifact that
-    cannot be used; it serves again once its bytes were seen to be right. A draft serves nobody.
-    The golden rows are inputs with the outputs that the estimator gave when it was published.
+    `price` is in credits a row, and times `explain_multiplier` for a row that is explained; where
+    that is 0, explanations are not offered. The documents keep the order of their keys: rows
+    reach the estimator in the order of `input_schema["properties"]`. A broken one has an artifact
+    that cannot be used; it serves again once its bytes were seen to be right. A draft serves
+    nobody. The golden rows are inputs with the outputs that the estimator gave when it was
+    published.
     """
 
     class Status(models.TextChoices):
@@ -140,6 +143,9 @@ class ModelVersion(models.Model):
     )
     number = models.PositiveIntegerField(_("number"))
     price = models.BigIntegerField(_("price"))
+    explain_multiplier = models.PositiveSmallIntegerField(
+        _("price of an explained row, as a multiple"), default=0, db_default=0
+    )
     status = models.CharField(
         _("status"), max_length=9, choices=Status.choices, default=Status.PUBLISHED
     )
@@ -181,6 +187,10 @@ class ModelVersion(models.Model):
                 condition=Q(price__gte=1), name="model_version_price_at_least_one"
             ),
             models.CheckConstraint(
+                condition=Q(explain_multiplier__lte=100),
+                name="model_version_explain_multiplier_at_most_100",
+            ),
+            models.CheckConstraint(
                 condition=Q(status__in=["draft", "published", "broken", "retired"]),
                 name="model_version_status_is_known",
             ),
@@ -201,6 +211,18 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.number}"
+
+    def price_of_row(self, *, explain: bool = False) -> int:
+        """Return the credits for a row; raise ExplanationsNotOffered where they are not."""
+        if not explain:
+            return self.price
+        if not self.explain_multiplier:
+            raise ExplanationsNotOffered("Leave `explain` out, or name a version that offers it.")
+        return self.explained_price
+
+    @property
+    def explained_price(self) -> int:
+        return self.price * self.explain_multiplier
 
     @property
     def is_draft(self) -> bool:

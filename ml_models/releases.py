@@ -25,6 +25,7 @@ class Release:
     example: dict[str, Any]
     metrics: dict[str, Any]
     input_kind: str = "objects"
+    explain_multiplier: int = 2
     golden_rows: list[dict[str, Any]] = field(default_factory=list)
     title_ru: str = ""
     description_ru: str = ""
@@ -59,6 +60,7 @@ def read_release(slug: str) -> Release:
         description=said["description"],
         description_ru=said.get("description_ru", ""),
         price=said["price"],
+        explain_multiplier=said["explain_multiplier"],
         artifact=artifact,
         input_schema=card["input_schema"],
         output_schema=card["output_schema"],

@@ -1,12 +1,15 @@
 """Every write to a version: publish, price, retire; the pointers are moved in `pointers`."""
 
 import logging
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
 from ml_models.errors import (
+    ExplanationsNotOffered,
+    InvalidMultiplier,
     InvalidPrice,
     VersionIsCandidate,
     VersionIsStable,
@@ -24,6 +27,7 @@ logger = logging.getLogger(__name__)
 Status = ModelVersion.Status
 
 MAX_PRICE = 1_000_000_000
+MAX_MULTIPLIER = 100
 
 
 def publish_version(
@@ -38,10 +42,23 @@ def publish_version(
     could not serve it.
     """
     check_price(release.price if price is None else price)
+    if release.explain_multiplier:
+        check_multiplier(release.explain_multiplier)
     # Loading takes its time, so no transaction stands open; what is known was replayed then.
     if not is_published(slug=release.slug, sha256=release.artifact.sha256):
-        replay(release)
+        release = tried(release)
     return _publish(release, price, is_draft=is_draft)
+
+
+def tried(release: Release) -> Release:
+    """Replay the release; return it without explanations where its estimator allows none."""
+    estimator = replay(release)
+    if not release.explain_multiplier:
+        return release
+    # Imported here, since it brings scikit-learn, and the web processes hardly ever publish.
+    from ml_models.explanations import explains
+
+    return release if explains(estimator, release) else replace(release, explain_multiplier=0)
 
 
 @transaction.atomic
@@ -136,6 +153,24 @@ def check_price(price: int) -> None:
         raise InvalidPrice
 
 
+def set_explain_multiplier(*, version: ModelVersion, multiplier: int) -> None:
+    """Set what an explained row costs from now on, as a multiple of the price.
+
+    Raise InvalidMultiplier outside 1 to 100, ExplanationsNotOffered if its estimator cannot be
+    explained.
+    """
+    check_multiplier(multiplier)
+    able = ModelVersion.objects.filter(pk=version.pk, explain_multiplier__gt=0)
+    if not able.update(explain_multiplier=multiplier):
+        raise ExplanationsNotOffered
+    transaction.on_commit(forget_found_versions)
+
+
+def check_multiplier(multiplier: int) -> None:
+    if not 1 <= multiplier <= MAX_MULTIPLIER:
+        raise InvalidMultiplier
+
+
 def _released(version: ModelVersion) -> bool:
     """Publish what was known only as a draft; say whether it was one."""
     if not version.is_draft:
@@ -163,6 +198,7 @@ def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -
         model=model,
         number=last_number + 1,
         price=price,
+        explain_multiplier=release.explain_multiplier,
         status=Status.DRAFT if is_draft else Status.PUBLISHED,
         artifact_md5=release.artifact.md5,
         artifact_sha256=release.artifact.sha256,

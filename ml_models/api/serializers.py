@@ -63,6 +63,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "version",
             "status",
             "price",
+            "explain_multiplier",
             "input_schema",
             "output_schema",
             "example",

@@ -23,6 +23,7 @@ SUMMARY = {
 VERSION = {
     **SUMMARY,
     "status": "published",
+    "explain_multiplier": 2,
     "input_schema": {
         "type": "object",
         "properties": {"size": {"type": "number", "minimum": 0, "x-unit": "cm"}},

@@ -6,6 +6,7 @@ none that you do not trust.
 """
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("slug", nargs="?", help="a model of the pipeline")
         parser.add_argument("--all", action="store_true", help="every model of the pipeline")
         parser.add_argument("--price", type=int, help="credits a row")
+        parser.add_argument(
+            "--explain-multiplier",
+            type=int,
+            help="what an explained row costs, as a multiple of the price; 0 offers none",
+        )
         parser.add_argument("--draft", action="store_true", help="keep it from clients for now")
         own = parser.add_argument_group("an estimator of your own")
         own.add_argument("--artifact", type=Path, help=".joblib that you trust, or .skops")
@@ -64,7 +70,7 @@ class Command(BaseCommand):
         if bool(options["slug"]) == options["all"]:
             raise CommandError("Name one model, or say --all.")
         for slug in built_slugs() if options["all"] else [options["slug"]]:
-            release = read_release(slug)
+            release = explained_at(read_release(slug), options["explain_multiplier"])
             keep_artifact(slug, release.artifact.md5)
             self.tell(
                 *publish_version(release=release, price=options["price"], is_draft=options["draft"])
@@ -77,6 +83,7 @@ class Command(BaseCommand):
                 "and no model of the pipeline beside them."
             )
         release, content = own_release(options)
+        release = explained_at(release, options["explain_multiplier"])
         artifacts.keep(content, artifacts.stored_path(release.artifact.md5))
         artifacts.share(content, release.artifact)
         self.tell(*publish_version(release=release, is_draft=options["draft"]))
@@ -85,6 +92,10 @@ class Command(BaseCommand):
         verdict = VERDICTS[version.is_draft, is_new]
         said = f"{version.model.slug} version {version.number} {verdict}, {version.price} a row"
         self.stdout.write(said)
+
+
+def explained_at(release: Release, multiplier: int | None) -> Release:
+    return release if multiplier is None else replace(release, explain_multiplier=multiplier)
 
 
 def keep_artifact(slug: str, md5: str) -> None:
