@@ -72,6 +72,7 @@ class Prediction(models.Model):
     rows_total = models.PositiveIntegerField(_("rows"))
     rows_valid = models.PositiveIntegerField(_("valid rows"))
     price = models.BigIntegerField(_("price per row"))
+    explain = models.BooleanField(_("explained"), default=False, db_default=False)
     cost = models.BigIntegerField(_("cost"), default=0)
     metadata = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=255, null=True, editable=False)  # noqa: DJ001

@@ -30,25 +30,36 @@ class Quote:
         return self.available - self.cost
 
 
-def quote(*, user_id: int | None, model: str, version: int | None = None, input: Any) -> Quote:
+def quote(
+    *,
+    user_id: int | None,
+    model: str,
+    version: int | None = None,
+    input: Any,
+    explain: bool = False,
+) -> Quote:
     """Check rows and price them, writing nothing.
 
     input: one row (object) or a list of 1 to 1,000 rows. Rows that do not fit are listed in
-    `errors` and cost nothing. Raise ModelNotFound, VersionRetired, VersionBroken or
-    TooManyRows.
+    `errors` and cost nothing. Raise ModelNotFound, VersionRetired, VersionBroken,
+    ExplanationsNotOffered or TooManyRows.
     """
     return quote_rows(
         user_id=user_id,
         version=find_serving_version(slug=model, number=version, user_id=user_id),
         rows=as_rows(input),
+        explain=explain,
     )
 
 
-def quote_rows(*, user_id: int | None, version: ModelVersion, rows: list[Any]) -> Quote:
+def quote_rows(
+    *, user_id: int | None, version: ModelVersion, rows: list[Any], explain: bool = False
+) -> Quote:
     """Price rows for a version that was found already."""
+    price = version.price_of_row(explain=explain)
     checked = check_rows(version=version, rows=rows)
     wallet = wallet_of(user_id)
-    cost = checked.valid * version.price
+    cost = checked.valid * price
     errors = [
         {"index": index, **msgspec.to_builtins(error)}
         for index, found in checked.errors.items()
@@ -58,7 +69,7 @@ def quote_rows(*, user_id: int | None, version: ModelVersion, rows: list[Any]) -
         rows_total=checked.total,
         rows_valid=checked.valid,
         errors=errors[: settings.PREDICTION_MAX_ERRORS],
-        price=version.price,
+        price=price,
         cost=cost,
         available=wallet.available,
         sufficient=0 < cost <= spendable(wallet),

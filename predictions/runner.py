@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.conf import settings
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
-from ml_models.inference import Predicted, as_output, is_finite
+from ml_models.inference import Explanation, Predicted, as_output, is_finite
 from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
@@ -103,20 +103,35 @@ def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outc
     jobs = [Job(one, check_rows(version=version, rows=rows_of(one))) for one in claims]
     stacked = [features for job in jobs for features in job.checked.features]
     failpoint("predict_1")
-    values = iter(inference.predict(version=version, rows=stacked))
+    values = inference.predict(version=version, rows=stacked)
     failpoint("predict_2")
+    answers = iter(zip(values, explained(version, jobs, values), strict=True))
     seconds = time.perf_counter() - began
-    outcomes = [succeed(job, values) for job in jobs]
+    outcomes = [succeed(job, answers) for job in jobs]
     return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]
 
 
-def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
+def explained(
+    version: ModelVersion, jobs: Sequence[Job], values: Sequence[Predicted]
+) -> list[Explanation | None]:
+    """Return an explanation a value, or None where nobody asked for it."""
+    is_asked = [job.claim.explain for job in jobs for _ in job.checked.features]
+    if not any(is_asked):
+        return [None] * len(values)
+    stacked = (features for job in jobs for features in job.checked.features)
+    rows = list(compress(stacked, is_asked))
+    predicted = list(compress(values, is_asked))
+    answers = iter(inference.explain(version=version, rows=rows, predicted=predicted))
+    return [next(answers) if asked else None for asked in is_asked]
+
+
+def succeed(job: Job, answers: Iterator[tuple[Predicted, Explanation | None]]) -> Outcome:
     """Lay predictions, refusals and failures side by side in the order of the rows sent."""
     errors, warnings = job.checked.errors, job.checked.warnings
     entries: list[dict[str, Any]] = [
         {"index": index, "status": "invalid", "errors": errors[index]}
         if index in errors
-        else predicted_row(index, next(values), warnings.get(index))
+        else predicted_row(index, *next(answers), warnings.get(index))
         for index in range(job.checked.total)
     ]
     predicted = sum(entry["status"] == "succeeded" for entry in entries)
@@ -139,7 +154,9 @@ def succeed(job: Job, values: Iterator[Predicted]) -> Outcome:
     )
 
 
-def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]:
+def predicted_row(
+    index: int, value: Predicted, explanation: Explanation | None, warnings: Any
+) -> dict[str, Any]:
     # Nearly all are numbers, and there may be a thousand: they are asked for first.
     if not (math.isfinite(value) if isinstance(value, float) else is_finite(value)):
         return {
@@ -156,6 +173,8 @@ def predicted_row(index: int, value: Predicted, warnings: Any) -> dict[str, Any]
     entry: dict[str, Any] = {"index": index, "status": "succeeded", "prediction": value}
     if not isinstance(value, float):
         entry |= as_output(value)
+    if explanation:
+        entry["explanation"] = explanation
     if warnings:
         entry["warnings"] = warnings
     return entry

@@ -44,10 +44,12 @@ class Submission:
     input: Any
     rows_total: int
     rows_valid: int
+    price: int
+    explain: bool = False
 
     @property
     def amount(self) -> int:
-        return self.rows_valid * self.version.price
+        return self.rows_valid * self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Claim:
     version_id: int
     price: int
     input: str
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +79,21 @@ class Outcome:
 
 
 def prepare_submission(
-    *, model: str, version: int | None = None, input: Any, user_id: int | None = None
+    *,
+    model: str,
+    version: int | None = None,
+    input: Any,
+    explain: bool = False,
+    user_id: int | None = None,
 ) -> Submission:
     """Check rows against the version they are meant for, writing nothing.
 
     Without a number it is the version that serves this user. input: one row (object) or a list
-    of 1 to 1,000 rows. Raise ModelNotFound, VersionRetired, VersionBroken, TooManyRows, or
-    InvalidFeatures when no row is valid.
+    of 1 to 1,000 rows. Raise ModelNotFound, VersionRetired, VersionBroken, TooManyRows,
+    ExplanationsNotOffered, or InvalidFeatures when no row is valid.
     """
     chosen = find_serving_version(slug=model, number=version, user_id=user_id)
+    price = chosen.price_of_row(explain=explain)
     rows = as_rows(input)
     checked = check_rows(version=chosen, rows=rows)
     if not checked.valid:
@@ -96,7 +105,7 @@ def prepare_submission(
                 for error in errors
             ][: settings.PREDICTION_MAX_ERRORS],
         )
-    return Submission(chosen, input, checked.total, checked.valid)
+    return Submission(chosen, input, checked.total, checked.valid, price, explain)
 
 
 def as_rows(input: Any) -> list[Any]:
@@ -150,7 +159,8 @@ def submit_prediction(
             input=msgspec.json.encode(submission.input).decode(),
             rows_total=submission.rows_total,
             rows_valid=submission.rows_valid,
-            price=submission.version.price,
+            price=submission.price,
+            explain=submission.explain,
             metadata=metadata or {},
             request_id=request_id,
             idempotency_key=key.value,
@@ -217,7 +227,7 @@ SET status = 'processing', attempt = attempt + 1, claimed_by = %(claimed_by)s,
     lease_expires_at = statement_timestamp() + make_interval(secs => %(lease_seconds)s)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
-          prediction.input
+          prediction.input, prediction.explain
 """
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ml_models.models import ModelVersion
 from mlservice.lib import schema as schemas
 from predictions import wording
+from predictions.bars import Bars, bars_of
 from predictions.csv import write_table
 from predictions.models import Prediction
 
@@ -28,6 +29,8 @@ class ResultRow:
     prediction: Any
     probabilities: dict[str, float]
     notes: list[str]
+    explanation: Mapping[str, Any] | None
+    columns: Mapping[str, Any]
 
     @property
     def shown_cells(self) -> list[str]:
@@ -36,6 +39,18 @@ class ResultRow:
     @property
     def shown_prediction(self) -> str:
         return "" if self.prediction is None else schemas.shown(self.prediction)
+
+    @property
+    def bars(self) -> Bars | None:
+        return bars_of(self.explanation, self.columns) if self.explanation else None
+
+    @property
+    def shown_sum(self) -> str:
+        """Return what an explanation adds up to: the prediction, or its label's probability."""
+        if self.explanation is None or not self.probabilities:
+            return self.shown_prediction
+        added = self.explanation["contributions"].values()
+        return schemas.shown(sum(added, self.explanation["base"]))
 
     @property
     def shown_probabilities(self) -> list[tuple[str, str]]:
@@ -77,6 +92,8 @@ def result_rows(prediction: Prediction) -> Iterator[ResultRow]:
             prediction=outcome.get("prediction"),
             probabilities=outcome.get("probabilities", {}),
             notes=_notes(outcome, properties),
+            explanation=outcome.get("explanation"),
+            columns=properties,
         )
 
 
@@ -96,14 +113,25 @@ def results_csv(prediction: Prediction) -> str:
     """Write all rows and results as CSV, under the names that the API uses."""
     names = list(prediction.version.input_schema["properties"])
     labels = prediction.version.output_schema.get("x-probabilities", [])
-    header = ["row", *names, "status", "prediction", *map("probability_{}".format, labels), "notes"]
-    return write_table(header, [_result_cells(row, labels) for row in result_rows(prediction)])
+    added = names if prediction.explain else []
+    header = [
+        *("row", *names, "status", "prediction", *map("probability_{}".format, labels)),
+        *(["base"] if added else []),
+        *(*map("contribution_{}".format, added), "notes"),
+    ]
+    rows = result_rows(prediction)
+    return write_table(header, [_result_cells(row, labels, added) for row in rows])
 
 
-def _result_cells(row: ResultRow, labels: Sequence[str]) -> list[Any]:
+def _result_cells(row: ResultRow, labels: Sequence[str], added: Sequence[str]) -> list[Any]:
     probabilities = [row.probabilities.get(label) for label in labels]
-    notes = "; ".join(row.notes)
-    return [row.number, *row.cells, row.status, row.prediction, *probabilities, notes]
+    told = row.explanation or {"base": None, "contributions": {}}
+    base = [told["base"]] if added else []
+    contributions = [told["contributions"].get(name) for name in added]
+    return [
+        *(row.number, *row.cells, row.status, row.prediction, *probabilities),
+        *(*base, *contributions, "; ".join(row.notes)),
+    ]
 
 
 def example_table(version: ModelVersion) -> str:

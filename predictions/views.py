@@ -68,6 +68,7 @@ def prediction_new(request: HttpRequest) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "as": asked.get("as"),
+        "is_explained": is_explained(request),
         "example_table": tables.example_table(version),
     }
     return render(request, "predictions/new.html", context, status=422 if form.errors else 200)
@@ -83,8 +84,14 @@ def prediction_quote(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         with suppress(DomainError):
             rows = as_rows(form.input())
-            quoted = quote_rows(user_id=request.user.pk, version=version, rows=rows)
+            quoted = quote_rows(
+                user_id=request.user.pk, version=version, rows=rows, explain=is_explained(request)
+            )
     return render(request, "predictions/_quote.html", {"quote": quoted})
+
+
+def is_explained(request: HttpRequest) -> bool:
+    return "explain" in request.POST
 
 
 def asked_version(asked: QueryDict, user_id: int | None) -> ModelVersion:
@@ -106,7 +113,10 @@ def rows_form(
 
 def submit(request: HttpRequest, version: ModelVersion, form: OneRowForm | TableForm) -> Prediction:
     submission = prepare_submission(
-        model=version.model.slug, version=version.number, input=form.input()
+        model=version.model.slug,
+        version=version.number,
+        input=form.input(),
+        explain=is_explained(request),
     )
     return submit_and_wait(
         seconds=WAIT_SECONDS,
@@ -115,7 +125,8 @@ def submit(request: HttpRequest, version: ModelVersion, form: OneRowForm | Table
         source=Prediction.Source.WEB,
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
         key=form_key(
-            request.POST.get("nonce", ""), [version.model.slug, version.number, submission.input]
+            request.POST.get("nonce", ""),
+            [version.model.slug, version.number, submission.input, submission.explain],
         ),
     )
 

@@ -47,7 +47,8 @@ def make_prediction(user: User, **fields: Any) -> Prediction:
     rows = fields.pop("input", None)
     if rows is None:
         rows = ModelVersion.objects.filter(model__slug=model).latest("pk").example
-    submission = prepare_submission(model=model, input=rows)
+    explain = fields.pop("explain", False)
+    submission = prepare_submission(model=model, input=rows, explain=explain)
     return submit_prediction(user_id=user.pk, submission=submission, source="api", **fields)
 
 

@@ -16,6 +16,7 @@ PREDICTION: dict[str, Any] = {
     "rows_total": 2,
     "rows_valid": 1,
     "price": 5,
+    "explain": False,
     "cost": 5,
     "refunded": 0,
     "metadata": {"order": "42"},

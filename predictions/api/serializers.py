@@ -29,6 +29,19 @@ ROWS_OUT = {
                 "description": "Of a classifier: each label's name with its probability.",
                 "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
             },
+            "explanation": {
+                "type": "object",
+                "description": "Where it was asked for: `base` and all contributions add up to "
+                "the prediction, or to the probability of the label predicted.",
+                "required": ["base", "contributions"],
+                "properties": {
+                    "base": {"type": "number"},
+                    "contributions": {
+                        "type": "object",
+                        "additionalProperties": {"type": "number"},
+                    },
+                },
+            },
             "warnings": {"type": "array", "items": {"type": "object"}},
             "errors": {"type": "array", "items": {"type": "object"}},
         },
@@ -62,6 +75,10 @@ class PredictionRequestSerializer(serializers.Serializer[Any]):
     model = serializers.SlugField(max_length=80)
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
     input = RowsField()
+    explain = serializers.BooleanField(
+        default=False,
+        help_text="Say of each row what every column added, at the version's `explain_multiplier`.",
+    )
     metadata = MetadataField(required=False)
 
 
@@ -100,6 +117,7 @@ class PredictionSummarySerializer(serializers.ModelSerializer[Prediction]):
             "rows_total",
             "rows_valid",
             "price",
+            "explain",
             "cost",
             "refunded",
             "metadata",

@@ -263,7 +263,7 @@ class Ledger(RuleBasedStateMachine):
             ours,
             lambda: work_services.submit_prediction(
                 user_id=purse.user_id,
-                submission=work_services.Submission(self.version, [{}] * rows, rows, rows),
+                submission=work_services.Submission(self.version, [{}] * rows, rows, rows, price),
                 source="api",
                 key=IdempotencyKey(key, fingerprint),
             ),

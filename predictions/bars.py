@@ -1,0 +1,60 @@
+"""The only place that draws an explanation: a bar a column, longest first, beside its figure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from mlservice.lib import schema as schemas
+
+# A page has no room for more; CSV and API have them all.
+SHOWN = 10
+# The bars' places are in percent of the drawing's width.
+WIDTH = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What one column added, signed, and where its bar stands."""
+
+    title: str
+    added: str
+    is_gain: bool
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Where the prediction begins, the columns that move it, and where zero stands among them."""
+
+    base: str
+    bars: list[Bar]
+    zero: float
+
+
+def bars_of(explanation: Mapping[str, Any], columns: Mapping[str, Any]) -> Bars:
+    """Lay out the largest contributions; what is beyond them stands together in a last bar."""
+    falling = sorted(explanation["contributions"].items(), key=lambda pair: -abs(pair[1]))
+    told = [(schemas.title_of(name, columns[name]), added) for name, added in falling[:SHOWN]]
+    if rest := falling[SHOWN:]:
+        told.append((_("All others"), sum(added for _name, added in rest)))
+    low = min(0.0, *(added for _title, added in told))
+    span = max(0.0, *(added for _title, added in told)) - low or 1.0
+    bars = [_bar(title, added, low, span) for title, added in told]
+    return Bars(schemas.shown(explanation["base"]), bars, _place(-low, span))
+
+
+def _bar(title: str, added: float, low: float, span: float) -> Bar:
+    return Bar(
+        title=title,
+        added=f"{'−' if added < 0 else '+'}{schemas.shown(abs(added))}",
+        is_gain=added >= 0,
+        x=_place(min(added, 0.0) - low, span),
+        width=_place(abs(added), span),
+    )
+
+
+def _place(value: float, span: float) -> float:
+    return round(WIDTH * value / span, 2)
