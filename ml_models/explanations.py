@@ -90,11 +90,10 @@ class Explainer:
 
 def explains(estimator: Any, model: Described) -> bool:
     """Say whether the estimator's answers to its example and its golden rows can be explained."""
-    golden = [
-        list(map(one["input"].get, model.input_schema["properties"])) for one in model.golden_rows
-    ]
-    rows = [example_of(model), *golden]
+    columns = model.input_schema["properties"]
+    golden = [list(map(one["input"].get, columns)) for one in model.golden_rows]
     try:
+        rows = [example_of(model), *golden]
         Explainer(estimator, model).explain(rows, ask(estimator, model=model, rows=rows))
     # It has answered these rows; whatever else it trips over, explanations are no must.
     except Exception as failure:

@@ -8,9 +8,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
+from ml_models.errors import ExplanationsNotOffered
 from ml_models.models import MLModel, ModelVersion, PointerMove
 from ml_models.pointers import promote, set_candidate
-from ml_models.services import publish_version, set_price
+from ml_models.services import publish_version, set_explain_multiplier, set_price
 from tests.conftest import make_user
 from tests.ml_models.builders import (
     dumped,
@@ -71,12 +72,41 @@ def test_a_price_is_changed(staff: User, page: Page) -> None:
     version = make_version()
 
     answer = page(staff).post(
-        f"/admin/ml_models/modelversion/{version.pk}/change/", {"price": 7, "status": "retired"}
+        f"/admin/ml_models/modelversion/{version.pk}/change/",
+        {"price": 7, "explain_multiplier": 4, "status": "retired"},
     )
 
     version.refresh_from_db()
     assert answer.status_code == 302
     assert (version.price, version.is_retired) == (7, False)
+    assert version.explained_price == 28
+
+
+def test_a_multiple_outside_its_limits_is_refused(staff: User, page: Page) -> None:
+    version = make_version()
+
+    for multiple in (0, 101):
+        answer = page(staff).post(
+            f"/admin/ml_models/modelversion/{version.pk}/change/",
+            {"price": 7, "explain_multiplier": multiple},
+        )
+
+        assert "explain_multiplier" in answer.context["adminform"].form.errors
+    version.refresh_from_db()
+    assert (version.price, version.explain_multiplier) == (3, 2)
+
+
+def test_a_version_that_cannot_be_explained_is_given_no_multiple(staff: User, page: Page) -> None:
+    version = make_version(explain_multiplier=0)
+
+    page(staff).post(
+        f"/admin/ml_models/modelversion/{version.pk}/change/", {"price": 7, "explain_multiplier": 4}
+    )
+
+    version.refresh_from_db()
+    assert (version.price, version.explain_multiplier) == (7, 0)
+    with pytest.raises(ExplanationsNotOffered):
+        set_explain_multiplier(version=version, multiplier=2)
 
 
 def test_a_price_of_nothing_is_refused(staff: User, page: Page) -> None:
