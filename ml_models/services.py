@@ -14,7 +14,7 @@ from ml_models.errors import (
     VersionNotDraft,
 )
 from ml_models.golden import replay
-from ml_models.models import MLModel, ModelVersion, PriceChange
+from ml_models.models import Card, MLModel, ModelVersion, PriceChange
 from ml_models.pointers import locked_model, serve_first
 from ml_models.releases import Release
 from ml_models.selectors import forget_found_versions, is_published
@@ -159,7 +159,7 @@ def _locked_model(release: Release) -> MLModel:
 
 def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -> ModelVersion:
     last_number = model.versions.aggregate(last=Max("number"))["last"] or 0
-    return ModelVersion.objects.create(
+    version = ModelVersion.objects.create(
         model=model,
         number=last_number + 1,
         price=price,
@@ -176,3 +176,5 @@ def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -
         metrics=release.metrics,
         golden_rows=release.golden_rows,
     )
+    Card.objects.create(version=version, words=release.words, plots=release.plots)
+    return version

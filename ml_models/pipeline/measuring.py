@@ -92,7 +92,7 @@ def residuals(pairs: pd.DataFrame) -> list[dict[str, float]]:
 
 
 def bin_of(start: float, end: float, count: int) -> dict[str, float]:
-    return {"from": plotted(start), "to": plotted(end), "count": int(count)}
+    return {"start": plotted(start), "end": plotted(end), "count": int(count)}
 
 
 def plotted(value: float) -> float:
