@@ -68,7 +68,10 @@ class CardSerializer(serializers.Serializer[Any]):
 
     intended_use = serializers.CharField(required=False)
     not_for = serializers.CharField(required=False)
-    data = serializers.CharField(required=False, help_text="What the rows are.")
+    # A declared field takes no attribute's place: the class that is made has none of them.
+    data = serializers.CharField(  # type: ignore[assignment]
+        required=False, help_text="What the rows are."
+    )
     origin = serializers.CharField(required=False, help_text="Where the data come from.")
     licence = serializers.CharField(required=False)
     rows = serializers.IntegerField(required=False, help_text="Before anything was left out.")
