@@ -93,8 +93,11 @@ def card_words(slug: str) -> dict[str, Any]:
 
 def pick(said: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return those of the words that are said, in English and in Russian."""
-    both = [spelt for name in names for spelt in (name, f"{name}_ru")]
-    return {name: said[name] for name in both if name in said}
+    return {name: said[name] for name in in_both_languages(names) if name in said}
+
+
+def in_both_languages(names: tuple[str, ...]) -> list[str]:
+    return [spelt for name in names for spelt in (name, f"{name}_ru")]
 
 
 def describe_artifact(content: bytes, sklearn_version: str, format: str = JOBLIB) -> Artifact:

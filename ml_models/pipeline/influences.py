@@ -6,6 +6,7 @@ columns, as a principal component does, nothing can be said of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def influences(estimator: Any, columns: Sequence[str]) -> dict[str, Any]:
 def flat(weights: Any, origins: list[Origin]) -> list[float] | None:
     """Return one weight for each origin; None where there is none, or one a label."""
     found = np.ravel(weights) if weights is not None else np.array([])
-    return found.tolist() if len(found) == len(origins) else None
+    is_one_each = len(found) == len(origins) and bool(np.isfinite(found).all())
+    return found.tolist() if is_one_each else None
 
 
 def summed(origins: list[Origin], weights: list[float]) -> list[dict[str, Any]]:
@@ -82,6 +84,7 @@ def row_of(origin: Origin, weight: float) -> dict[str, Any]:
 
 def traced(estimator: Any, origins: list[Origin]) -> tuple[list[Origin], Any]:
     """Return what goes into the last step, and that step."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, Pipeline):
         return origins, estimator
     for _, step in estimator.steps[:-1]:
@@ -130,15 +133,22 @@ def places(chosen: Any, names: list[Any]) -> list[int]:
 
 
 def through_choices(step: OneHotEncoder, origins: list[Origin]) -> list[Origin]:
-    if step._infrequent_enabled:
+    if any(rare is not None for rare in getattr(step, "infrequent_categories_", [])):
         raise Untraceable
     dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(origins)
     return [
-        replace(origin, category=getattr(category, "item", lambda one=category: one)())
+        replace(origin, category=plain(category))
         for origin, categories, left_out in zip(origins, step.categories_, dropped, strict=True)
         for place, category in enumerate(categories)
         if place != left_out
     ]
+
+
+def plain(category: Any) -> Any:
+    """Return the category as JSON has it: as a text where it is neither text nor number."""
+    value = category.item() if isinstance(category, np.generic) else category
+    is_sent = isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value))
+    return value if is_sent else str(value)
 
 
 def through_function(step: FunctionTransformer, origins: list[Origin]) -> list[Origin]:

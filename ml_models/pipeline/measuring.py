@@ -1,5 +1,6 @@
 """The only place that compares what was predicted with what was so: as figures, and as plots."""
 
+from math import ceil, log10
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,23 @@ BINS = 30
 TAIL_SHARE = 0.01
 # A matrix of more labels than this says nothing to the eye.
 MOST_LABELS_CROSSED = 20
-# Processors differ in the last digits; a residual that they call zero must be zero for all.
-RESIDUAL_DECIMALS = 6
+# Processors differ in the last digits; a residual that one calls zero must be zero for all.
+SHARED_DIGITS = 9
 PLOTTED_DIGITS = 6
 
 
 def regression_metrics(actual: Any, predicted: Any) -> dict[str, float]:
     """Return the errors, in the target's unit, and the share of variance explained."""
     return {
-        "mae": round(float(mean_absolute_error(actual, predicted)), 2),
-        "rmse": round(float(root_mean_squared_error(actual, predicted)), 2),
+        "mae": in_unit(mean_absolute_error(actual, predicted)),
+        "rmse": in_unit(root_mean_squared_error(actual, predicted)),
         "r2": round(float(r2_score(actual, predicted)), 4),
     }
+
+
+def in_unit(error: float) -> float:
+    """Return an error to the cent, or, if it is below one, to four digits."""
+    return round(float(error), 2) if error >= 1 else float(f"{error:.4g}")
 
 
 def classification_metrics(
@@ -78,7 +84,7 @@ def bands(pairs: pd.DataFrame) -> list[dict[str, float]]:
 
 def residuals(pairs: pd.DataFrame) -> list[dict[str, float]]:
     """Count actual minus predicted in bins of a round width; the first and last hold the tails."""
-    left = (pairs["actual"] - pairs["predicted"]).round(RESIDUAL_DECIMALS).to_numpy()
+    left = shared(pairs["actual"] - pairs["predicted"]).to_numpy()
     low, high = np.quantile(left, [TAIL_SHARE, 1 - TAIL_SHARE])
     edges = nice_edges(float(low), float(high), BINS)
     counted, _ = np.histogram(left, edges)
@@ -89,6 +95,12 @@ def residuals(pairs: pd.DataFrame) -> list[dict[str, float]]:
     if len(above):
         bins.append(bin_of(edges[-1], above.max(), len(above)))
     return bins
+
+
+def shared(left: pd.Series) -> pd.Series:
+    """Return the residuals to the decimals that every processor finds in the largest."""
+    largest = float(left.abs().max())
+    return left.round(SHARED_DIGITS - ceil(log10(largest))) if largest else left
 
 
 def bin_of(start: float, end: float, count: int) -> dict[str, float]:
