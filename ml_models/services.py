@@ -53,6 +53,7 @@ def _publish(release: Release, price: int | None, *, is_draft: bool) -> tuple[Mo
         published = published.filter(price=price)
     known = published.order_by("-number").first()
     if known is not None:
+        _give_card(known, release)
         return known, _released(known) if not is_draft else False
     version = _add_version(model, release, asked, is_draft)
     if not is_draft:
@@ -176,5 +177,11 @@ def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -
         metrics=release.metrics,
         golden_rows=release.golden_rows,
     )
-    Card.objects.create(version=version, words=release.words, plots=release.plots)
+    _give_card(version, release)
     return version
+
+
+def _give_card(version: ModelVersion, release: Release) -> None:
+    """Give a version its card, which it keeps; one of before there were cards gets it late."""
+    said = {"words": release.words, "plots": release.plots}
+    Card.objects.get_or_create(version=version, defaults=said)

@@ -89,6 +89,24 @@ def test_a_version_of_before_there_were_cards_has_an_empty_one(client: Client) -
     assert client.get("/models/toy").status_code == 200
 
 
+def test_publishing_again_gives_a_card_to_a_version_that_has_none() -> None:
+    version = make_version()
+    Card.objects.filter(version=version).delete()
+
+    _, is_new = publish_version(release=make_release(words=SAID))
+
+    assert not is_new
+    assert card_of(version).words == SAID
+
+
+def test_publishing_again_leaves_the_card_as_it_was() -> None:
+    version = make_version(words=SAID, plots=DRAWN)
+
+    publish_version(release=make_release(words={}))
+
+    assert (card_of(version).words, card_of(version).plots) == (SAID, DRAWN)
+
+
 @pytest.mark.parametrize("address", ["/api/v1/models/toy", "/api/v1/models/toy/versions/1"])
 def test_the_api_tells_the_card(client: Client, address: str) -> None:
     make_version(words=SAID, plots=DRAWN)
