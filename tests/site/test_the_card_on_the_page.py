@@ -14,7 +14,7 @@ from tests.ml_models.builders import make_classifier_version, make_version
 
 pytestmark = pytest.mark.django_db
 
-COEFFICIENTS = {
+COEFFICIENTS: dict[str, Any] = {
     "kind": "coefficients",
     "target_function": "",
     "rows": [
@@ -118,7 +118,7 @@ def test_a_coefficient_below_zero_goes_to_the_left_of_zero() -> None:
 
 
 def test_a_model_that_weighs_nothing_is_drawn_all_the_same(client: Client) -> None:
-    nothing = [row | {"value": 0.0} for row in COEFFICIENTS["rows"]]  # type: ignore[union-attr]
+    nothing = [row | {"value": 0.0} for row in COEFFICIENTS["rows"]]
     make_version(plots={"influences": COEFFICIENTS | {"rows": nothing}})
 
     assert "What it goes by" in page_of(client, "toy")
