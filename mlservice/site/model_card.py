@@ -58,7 +58,7 @@ def plots(card: Card, version: Any) -> dict[str, Any]:
     if measured.get("residuals"):
         drawn["residuals"] = residuals(measured["residuals"], gives.get("x-unit", ""))
     if measured.get("influences"):
-        drawn["influences"] = influences(measured["influences"], version.input_schema)
+        drawn["influences"] = influences(measured["influences"], version.input_schema, gives)
     if measured.get("confusion"):
         drawn["confusion"] = confusion(measured["confusion"])
     return drawn
@@ -130,7 +130,9 @@ def slots(bins: list[dict[str, Any]]) -> charts.Scale:
     return charts.Scale(bins[0]["end"] - width, bins[-1]["start"] + width)
 
 
-def influences(measured: dict[str, Any], takes: Mapping[str, Any]) -> dict[str, Any]:
+def influences(
+    measured: dict[str, Any], takes: Mapping[str, Any], gives: Mapping[str, Any]
+) -> dict[str, Any]:
     """Name the columns and categories, each with its weight as a bar from zero."""
     weights = [row["value"] for row in measured["rows"]]
     scale = charts.Scale(min(0, *weights), max(SOME_LENGTH, *weights))
@@ -139,6 +141,8 @@ def influences(measured: dict[str, Any], takes: Mapping[str, Any]) -> dict[str, 
     return {
         "kind": measured["kind"],
         "target_function": measured["target_function"],
+        # Of two labels, the coefficients are those of the second.
+        "label": shown(gives["enum"][-1]) if "enum" in gives else "",
         "zero": zero,
         "rows": [
             {

@@ -117,6 +117,12 @@ def test_a_coefficient_below_zero_goes_to_the_left_of_zero() -> None:
     assert [row["value"] for row in shown["rows"]] == ["3.0000", "-1.0000"]
 
 
+def test_the_coefficients_of_a_classifier_speak_for_its_second_label(client: Client) -> None:
+    make_classifier_version(("long", "short"), plots={"influences": COEFFICIENTS})
+
+    assert "what is above zero speaks for short." in page_of(client, "toy")
+
+
 def test_a_model_that_weighs_nothing_is_drawn_all_the_same(client: Client) -> None:
     nothing = [row | {"value": 0.0} for row in COEFFICIENTS["rows"]]
     make_version(plots={"influences": COEFFICIENTS | {"rows": nothing}})
