@@ -1,5 +1,6 @@
 """The only place that measures an estimator that somebody brought, on rows they held out."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ def measured(
     outputs = trials.answers_to_sample(estimator, rows[columns], gives)
     measure = labels if "enum" in gives else numbers
     metrics, plots = measure(rows[target], outputs, gives)
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise NotPublishable(f"The held-out rows do not say enough: {name} would be {value}.")
     return metrics | {"test_rows": len(rows)}, plots
 
 

@@ -9,7 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from ml_models.models import Card
+from ml_models.models import Card, ModelVersion
 from mlservice.lib import charts, schema
 from mlservice.lib.schema import shown
 
@@ -49,7 +49,7 @@ def data(card: Card) -> dict[str, Any]:
     }
 
 
-def plots(card: Card, version: Any) -> dict[str, Any]:
+def plots(card: Card, version: ModelVersion) -> dict[str, Any]:
     """Draw what was measured; what was not is left out."""
     measured, gives = card.plots, version.output_schema
     drawn: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 """Goal: a model that somebody brings can have a card as whole as those of the pipeline's own."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,22 @@ def test_labels_that_the_estimator_has_not_are_refused(bring: Any, held_out: Any
 
     with pytest.raises(CommandError, match="labels that the estimator has not: castle"):
         bring(classifier, SIZES, *held_out(["cheap"] * 5 + ["castle"]))
+
+
+def test_a_single_row_does_not_measure(bring: Any, line: Any, held_out: Any) -> None:
+    with pytest.raises(CommandError, match="do not say enough: r2 would be nan"):
+        bring(line, SIZES, *held_out(PRICES[:1], SIZES[:1]))
+
+
+def test_the_card_that_the_documentation_shows_is_one(written: Any) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL)
+
+    said = read_card(written(shown))
+
+    assert said.words["not_for"].startswith("Any other plant")
+    assert said.metrics == {"accuracy": 0.97}
+    assert set(said.model_words) == {"title_ru", "description_ru"}
 
 
 def test_rows_that_lack_a_column_are_refused(bring: Any, line: Any, held_out: Any) -> None:
