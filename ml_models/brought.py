@@ -1,5 +1,6 @@
 """The only place that makes a release of an estimator which somebody brought, with a sample."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,18 @@ import pandas as pd
 import sklearn
 from django.core.exceptions import ValidationError
 
-from ml_models import fitted, samples, trials
+from ml_models import fitted, held_out, samples, trials
 from ml_models.errors import NotPublishable
 from ml_models.formats import JOBLIB, SKOPS
 from ml_models.inference import as_output
 from ml_models.models import MLModel
 from ml_models.pipeline import golden
+from ml_models.pipeline.influences import influences
 from ml_models.releases import Release, describe_artifact
 from ml_models.rows import RowChecker
+from ml_models.written import Written, read_card
+
+logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -33,24 +38,30 @@ class Brought:
     output: str = ""
     unit: str = ""
     format: str = AUTO
+    card: Path | None = None
+    held_out: Path | None = None
+    target: str = ""
 
 
 def make_release(brought: Brought) -> tuple[Release, bytes]:
     """Return the release and its artifact's bytes; raise NotPublishable and say why not."""
-    refuse_words(brought)
+    written = read_card(brought.card) if brought.card else Written()
+    refuse_words(brought, written)
     content, format = read_artifact(brought)
     estimator = fitted.loaded(content, format)
     rows = samples.read_sample(brought.sample)
     fitted.refuse_misfit(estimator, [str(name) for name in rows])
     release = described(brought, estimator, rows, content, format)
+    release = with_card(brought, estimator, release, written)
     release = replace(release, input_kind=trials.input_kind(estimator, release))
     if format == JOBLIB and brought.format != JOBLIB:
         return trials.in_skops(estimator, release, content, is_must=brought.format == SKOPS)
     return release, content
 
 
-def refuse_words(brought: Brought) -> None:
-    said = MLModel(slug=brought.slug, title=brought.title, description=brought.description)
+def refuse_words(brought: Brought, written: Written) -> None:
+    words = {"title": brought.title, "description": brought.description} | written.model_words
+    said = MLModel(slug=brought.slug, **words)
     try:
         said.clean_fields(exclude=["stable"])
     except ValidationError as refusal:
@@ -95,6 +106,38 @@ def described(
             for row, place in zip(sent, places, strict=True)
         ],
     )
+
+
+def with_card(brought: Brought, estimator: Any, release: Release, written: Written) -> Release:
+    """Add what was written, and what the rows held out show; what was measured here counts."""
+    columns = list(release.input_schema["properties"])
+    metrics: dict[str, Any] = {}
+    plots: dict[str, Any] = {}
+    if brought.held_out:
+        metrics, plots = held_out.measured(
+            estimator,
+            brought.held_out,
+            target=brought.target,
+            columns=columns,
+            gives=release.output_schema,
+        )
+    goes_by = influences_of(estimator, columns)
+    return replace(
+        release,
+        words=written.words,
+        metrics=written.metrics | metrics,
+        plots=plots | ({"influences": goes_by} if goes_by else {}),
+        **written.model_words,
+    )
+
+
+def influences_of(estimator: Any, columns: list[str]) -> dict[str, Any]:
+    try:
+        return influences(estimator, columns)
+    # A step of somebody's own may raise what it likes; the card does without.
+    except Exception:
+        logger.warning("influences_not_found", exc_info=True)
+        return {}
 
 
 def checked(

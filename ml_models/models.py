@@ -251,6 +251,30 @@ class ModelVersion(models.Model):
         )
 
 
+class Card(models.Model):
+    """What is said and drawn of a version for people; never changed, like the version itself.
+
+    It stands apart from its version, which every request reads and no request needs it for.
+    """
+
+    version = models.OneToOneField(
+        ModelVersion,
+        models.CASCADE,
+        primary_key=True,
+        related_name="card",
+        verbose_name=_("model version"),
+    )
+    words = OrderedJSONField(_("words"), default=dict)
+    plots = OrderedJSONField(_("plots"), default=dict)
+
+    class Meta:
+        verbose_name = _("model card")
+        verbose_name_plural = _("model cards")
+
+    def __str__(self) -> str:
+        return str(self.version)
+
+
 class PointerMove(models.Model):
     """A move of a model's stable pointer, or of its candidate with its share; never changed.
 

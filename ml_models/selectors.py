@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ml_models.errors import ModelNotFound, VersionBroken, VersionRetired
-from ml_models.models import MLModel, ModelVersion
+from ml_models.models import Card, MLModel, ModelVersion
 from ml_models.rows import CheckedRows, RowChecker
 
 Key = TypeVar("Key")
@@ -130,6 +130,11 @@ def _nothing_at(slug: str, number: int | None) -> str:
 def version_by_id(version_id: int) -> ModelVersion:
     """Return a version with its model, retired or not: what was accepted is finished by it."""
     return ModelVersion.objects.select_related("model").get(pk=version_id)
+
+
+def card_of(version: ModelVersion) -> Card:
+    """Return a version's card; an empty one for a version of before there were cards."""
+    return Card.objects.filter(version=version).first() or Card(version=version)
 
 
 def check_rows(*, version: ModelVersion, rows: Sequence[object]) -> CheckedRows:

@@ -17,7 +17,7 @@ from ml_models.errors import (
     VersionNotDraft,
 )
 from ml_models.golden import replay
-from ml_models.models import MLModel, ModelVersion, PriceChange
+from ml_models.models import Card, MLModel, ModelVersion, PriceChange
 from ml_models.pointers import locked_model, serve_first
 from ml_models.releases import Release
 from ml_models.selectors import forget_found_versions, is_published
@@ -70,6 +70,7 @@ def _publish(release: Release, price: int | None, *, is_draft: bool) -> tuple[Mo
         published = published.filter(price=price)
     known = published.order_by("-number").first()
     if known is not None:
+        _give_card(known, release)
         return known, _released(known) if not is_draft else False
     version = _add_version(model, release, asked, is_draft)
     if not is_draft:
@@ -194,7 +195,7 @@ def _locked_model(release: Release) -> MLModel:
 
 def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -> ModelVersion:
     last_number = model.versions.aggregate(last=Max("number"))["last"] or 0
-    return ModelVersion.objects.create(
+    version = ModelVersion.objects.create(
         model=model,
         number=last_number + 1,
         price=price,
@@ -212,3 +213,11 @@ def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -
         metrics=release.metrics,
         golden_rows=release.golden_rows,
     )
+    _give_card(version, release)
+    return version
+
+
+def _give_card(version: ModelVersion, release: Release) -> None:
+    """Give a version its card, which it keeps; one of before there were cards gets it late."""
+    said = {"words": release.words, "plots": release.plots}
+    Card.objects.get_or_create(version=version, defaults=said)

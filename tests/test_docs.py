@@ -185,7 +185,7 @@ def test_classes_in_motion_have_the_members_drawn() -> None:
 
 
 def test_every_constraint_has_its_note() -> None:
-    invariants = OBJECT_MODEL.split("\n## Invariants\n")[1].split("Two triggers")[0]
+    invariants = OBJECT_MODEL.split("\n## Invariants\n")[1].split("triggers go further")[0]
 
     noted = set(re.findall(r"^\| `(\w+)` \|", invariants, flags=re.MULTILINE))
 

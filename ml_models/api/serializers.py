@@ -6,7 +6,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ml_models import history
+from ml_models.api.card_serializers import CardSerializer
 from ml_models.models import MLModel, ModelVersion
+from ml_models.selectors import card_of
 
 
 class ChangelogSerializer(serializers.Serializer[Any]):
@@ -41,8 +43,14 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     output_schema = serializers.DictField()
     example = serializers.DictField()
     metrics = serializers.DictField()
+    card = serializers.SerializerMethodField()
     changelog = serializers.SerializerMethodField()
     price_history = serializers.SerializerMethodField()
+
+    @extend_schema_field(CardSerializer)
+    def get_card(self, version: ModelVersion) -> Any:
+        card = card_of(version)
+        return CardSerializer({**card.words, "plots": card.plots}).data
 
     @extend_schema_field(ChangelogSerializer(many=True))
     def get_changelog(self, version: ModelVersion) -> Any:
@@ -68,6 +76,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "output_schema",
             "example",
             "metrics",
+            "card",
             "created_at",
             "changelog",
             "price_history",

@@ -32,6 +32,32 @@ VERSION = {
     },
     "output_schema": {"type": "number", "x-unit": "USD"},
     "example": {"size": 1.2},
+    "card": {
+        "intended_use": "A first estimate of a price.",
+        "not_for": "Not an appraisal.",
+        "data": "Stones offered for sale, with their prices.",
+        "origin": "https://example.com/stones",
+        "licence": "MIT",
+        "rows": 1000,
+        "training_rows": 790,
+        "test_rows": 200,
+        "cleaning": [{"reason": "the same row again", "rows": 10}],
+        "plots": {
+            "predicted": [
+                {"actual": 450.5, "low": 390.2, "middle": 455.1, "high": 520.9, "rows": 100},
+                {"actual": 900.0, "low": 810.4, "middle": 880.7, "high": 960.3, "rows": 100},
+            ],
+            "residuals": [
+                {"start": -100, "end": 0, "count": 90},
+                {"start": 0, "end": 100, "count": 110},
+            ],
+            "influences": {
+                "kind": "importances",
+                "target_function": "",
+                "rows": [{"column": "size", "category": None, "function": "", "value": 1.0}],
+            },
+        },
+    },
     "created_at": "2026-11-23T10:00:00Z",
     "changelog": [
         {

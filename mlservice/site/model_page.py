@@ -11,14 +11,17 @@ from django.views.decorators.http import require_safe
 
 from ml_models import history
 from ml_models.models import ModelVersion
-from ml_models.selectors import find_version
+from ml_models.selectors import card_of, find_version
 from mlservice.lib import schema as schemas
 from mlservice.lib.schema_form import RowForm, choices_for
+from mlservice.site import model_card
 
 METRICS = {
     "mae": _("Mean absolute error"),
     "rmse": _("Root mean square error"),
     "r2": _("R², share of variance explained"),
+    "accuracy": _("Share of labels that are right"),
+    "log_loss": _("Log loss of the probabilities"),
     "training_rows": _("Rows learnt from"),
     "test_rows": _("Rows tested on"),
 }
@@ -35,10 +38,14 @@ IN_PREDICTED_UNIT = {"mae", "rmse"}
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the version of a model that serves who names none; open to everybody."""
     version = find_version(slug=slug, user_id=request.user.pk)
+    card = card_of(version)
     context = {
         "version": version,
         "columns": [column(*pair) for pair in version.input_schema["properties"].items()],
+        "use": model_card.use(card),
         "metrics": metrics(version),
+        "plots": model_card.plots(card, version),
+        "data": model_card.data(card),
         "gives": gives(version.output_schema),
         "form": RowForm(schema=version.input_schema, example=version.example),
         "sample": sample(version),

@@ -1,7 +1,6 @@
-"""The spend of a month, day by day with the bars that draw it, and model by model."""
+"""The spend of a month, day by day with the chart that shows it, and model by model."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,27 +8,25 @@ from typing import Any
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from ml_models.models import MLModel, ModelVersion
+from mlservice.lib import charts
+from mlservice.lib.schema import shown
 from predictions.models import Prediction
 
 DAYS = 30
-SLOT_WIDTH, BAR_WIDTH, HEIGHT = 20, 14, 120
-SMALLEST_BAR = 2
+# Where the first and the last bar stand, in percent of the width.
+FIRST_BAR, LAST_BAR = round(50 / DAYS, 2), round(100 - 50 / DAYS, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One day's spend, in credits, and its rectangle in the drawing's units."""
+class DaySpend:
+    """What the predictions that were done on one day cost together, in credits."""
 
     day: date
     amount: int
-    x: int
-    height: int
-
-    @property
-    def y(self) -> int:
-        return HEIGHT - self.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +42,37 @@ class ModelSpend:
 class Spending:
     """The days up to today, oldest first, and the same spend by model, the dearest first."""
 
-    bars: list[Bar]
+    days: list[DaySpend]
     models: list[ModelSpend]
-
-    bar_width = BAR_WIDTH
-    height = HEIGHT
-    width = DAYS * SLOT_WIDTH
 
     @property
     def total(self) -> int:
-        return sum(bar.amount for bar in self.bars)
+        return sum(day.amount for day in self.days)
 
     @property
     def highest(self) -> int:
-        return max(bar.amount for bar in self.bars)
+        return max(day.amount for day in self.days)
+
+    @property
+    def chart(self) -> charts.Chart:
+        """Draw the days as bars; only the first and the last are named below them."""
+        days = [date_format(day.day, "j E") for day in self.days]
+        amounts = [day.amount for day in self.days]
+        scale = charts.scale_of(0, *amounts, most=charts.MOST_TICKS - 2)
+        labels = [f"{day}: {shown(amount)}" for day, amount in zip(days, amounts, strict=True)]
+        return charts.Chart(
+            name="spent",
+            title=_("Spent in 30 days"),
+            about=_("What the predictions of each day cost. Most in a day: %(highest)s")
+            % {"highest": shown(self.highest)},
+            x_title="",
+            y_title=_("Credits"),
+            x_ticks=[charts.Tick(FIRST_BAR, days[0]), charts.Tick(LAST_BAR, _("today"))],
+            y_ticks=charts.y_ticks(scale),
+            bars=charts.bars(amounts, labels, scale),
+            head=[_("Day"), _("Credits")],
+            rows=[[day, shown(amount)] for day, amount in zip(days, amounts, strict=True)],
+        )
 
 
 def recent_spend(*, user_id: int | None) -> Spending:
@@ -69,7 +83,7 @@ def recent_spend(*, user_id: int | None) -> Spending:
     for row in rows:
         by_day[row["day"]] += row["spent"]
     days = [first + timedelta(days=index) for index in range(DAYS)]
-    return Spending(list(bars([(day, by_day[day]) for day in days])), by_model(rows))
+    return Spending([DaySpend(day, by_day[day]) for day in days], by_model(rows))
 
 
 def charged_since(user_id: int | None, first: date) -> list[dict[str, Any]]:
@@ -97,11 +111,3 @@ def by_model(rows: list[dict[str, Any]]) -> list[ModelSpend]:
         spent[model] += row["spent"]
         number[model] += row["number"]
     return [ModelSpend(model, number[model], amount) for model, amount in spent.most_common()]
-
-
-def bars(spend: list[tuple[date, int]]) -> Iterator[Bar]:
-    """Scale each day to the highest; a day with any spend at all keeps a visible bar."""
-    highest = max(amount for _, amount in spend) or 1
-    for index, (day, amount) in enumerate(spend):
-        height = max(HEIGHT * amount // highest, SMALLEST_BAR)
-        yield Bar(day, amount, index * SLOT_WIDTH + (SLOT_WIDTH - BAR_WIDTH) // 2, height)

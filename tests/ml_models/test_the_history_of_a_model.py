@@ -93,7 +93,7 @@ def test_a_long_history_is_cut_and_costs_no_further_query(
         set_price(version=make_next(price), price=price + 100)
     forget_found_versions()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get(address)
 
     assert len(changelog(model_id=version.model_id)) == LISTED

@@ -1,5 +1,6 @@
 """The dashboard: balance, spend day by day and model by model, latest predictions."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from accounts.models import User
 from billing.models import Hold, LedgerEntry
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
+from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
 from mlservice.site.spending import recent_spend
 from predictions import runner
@@ -52,6 +54,10 @@ def make_charged(user: User, version: ModelVersion, *, amount: int, days_ago: in
     )
 
 
+def chart_in(shown: str) -> str:
+    return shown.partition('<svg class="chart"')[2].partition("</figure>")[0]
+
+
 def queries_with(signed_in: Client) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert signed_in.get("/dashboard").status_code == 200
@@ -74,8 +80,8 @@ def test_spend_is_added_up_by_day_and_ends_today(
 
     spending = recent_spend(user_id=alice.pk)
 
-    assert [bar.amount for bar in spending.bars[-3:]] == [0, 120, 30]
-    assert len(spending.bars) == 30
+    assert [day.amount for day in spending.days[-3:]] == [0, 120, 30]
+    assert len(spending.days) == 30
     assert (spending.total, spending.highest) == (150, 120)
 
 
@@ -131,7 +137,7 @@ def test_the_thirty_days_begin_at_midnight_where_the_reader_lives(
 
     spending = page(alice).get("/dashboard").context["spending"]
 
-    assert (spending.total, spending.bars[0].amount) == (spent, spent)
+    assert (spending.total, spending.days[0].amount) == (spent, spent)
 
 
 def test_a_day_of_the_chart_is_a_day_where_the_reader_lives(page: PageOf, alice: User) -> None:
@@ -139,7 +145,7 @@ def test_a_day_of_the_chart_is_a_day_where_the_reader_lives(page: PageOf, alice:
     alice.save()
     now = timezone.now()
 
-    last = page(alice).get("/dashboard").context["spending"].bars[-1]
+    last = page(alice).get("/dashboard").context["spending"].days[-1]
 
     assert last.day == timezone.localdate(now, ZoneInfo("Pacific/Kiritimati"))
 
@@ -150,10 +156,11 @@ def test_the_highest_day_fills_the_chart_and_a_small_one_stays_visible(
     make_charged(alice, published_version, amount=1_000, days_ago=0)
     make_charged(alice, published_version, amount=1, days_ago=1)
 
-    bars = recent_spend(user_id=alice.pk).bars
+    bars = recent_spend(user_id=alice.pk).chart.bars
 
-    assert (bars[-1].y, bars[-1].height) == (0, 120)
-    assert bars[-2].height == 2
+    assert (bars[-1].y, bars[-1].height) == (0, 100)
+    assert bars[-2].height == SMALLEST_BAR
+    assert [bar.is_zero for bar in bars[-3:]] == [True, False, False]
 
 
 def test_the_chart_is_drawn_in_plain_numbers(
@@ -163,7 +170,20 @@ def test_the_chart_is_drawn_in_plain_numbers(
 
     drawn = page(alice).get("/dashboard", headers={"accept-language": "ru"}).content.decode()
 
-    assert 'viewBox="0 0 600 120"' in drawn
+    places = re.findall(r' (?:x|y|x1|x2|y1|y2|width|height)="([^"]+)"', chart_in(drawn))
+    assert len(places) > 4 * 30
+    assert [place for place in places if not re.fullmatch(r"-?[\d.]+%?", place)] == []
+
+
+def test_the_numbers_of_the_chart_stand_in_a_table(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
+    make_charged(alice, published_version, amount=1_000, days_ago=0)
+
+    chart = page(alice).get("/dashboard").context["spending"].chart
+
+    assert [amount for _, amount in chart.rows[-2:]] == ["0", "1,000"]
+    assert len(chart.rows) == 30
 
 
 def test_a_stranger_sees_none_of_it(

@@ -19,7 +19,7 @@ from ml_models.services import publish_version
 from mlservice.lib.errors import DomainError
 
 OWN = ("artifact", "sample", "own_slug", "title")
-WORDS = ("description", "output", "unit", "format")
+WORDS = ("description", "output", "unit", "format", "card", "held_out", "target")
 # By whether it is a draft, and whether it is new.
 VERDICTS = {
     (False, True): "published",
@@ -57,6 +57,10 @@ class Command(BaseCommand):
             help="how it is stored; auto is skops where it answers to the last bit the same",
         )
 
+        own.add_argument("--card", type=Path, help="what to say of it, .yaml or .json")
+        own.add_argument("--held-out", type=Path, help="rows with the target, to measure it on")
+        own.add_argument("--target", default="", help="the column of them that is predicted")
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if any(options[name] for name in OWN):
@@ -82,6 +86,8 @@ class Command(BaseCommand):
                 "A model of your own takes --artifact, --sample, --slug and --title together, "
                 "and no model of the pipeline beside them."
             )
+        if bool(options["held_out"]) != bool(options["target"]):
+            raise CommandError("--held-out and --target are said together.")
         release, content = own_release(options)
         release = explained_at(release, options["explain_multiplier"])
         artifacts.keep(content, artifacts.stored_path(release.artifact.md5))
