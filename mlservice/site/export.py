@@ -7,12 +7,14 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import msgspec
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.api.serializers import ProfileSerializer
 from accounts.models import User
 from billing.api.serializers import EntrySerializer, TopUpSerializer, WalletSerializer
 from billing.models import Wallet
 from billing.services import wallet_of
+from mlservice.lib.errors import Unavailable
 from mlservice.lib.snapshot import one_snapshot
 from predictions.api.serializers import PredictionSerializer
 from predictions.models import Prediction
@@ -25,14 +27,19 @@ PREDICTIONS_AT_ONCE = 10
 def archive_of(user_id: int, request: HttpRequest) -> IO[bytes]:
     """Write a ZIP as of one moment into a temporary file; memory holds a few rows at a time.
 
-    JSON is taken by no spreadsheet for formulas, and one line is one object.
+    JSON is taken by no spreadsheet for formulas, and one line is one object. Raise Unavailable
+    when the disk has no room for it.
     """
     wallet_id = wallet_of(user_id).pk
     file = TemporaryFile()  # noqa: SIM115  The response closes it.
-    with one_snapshot(), ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        for name, objects in contents(user_id, wallet_id, request).items():
-            write_lines(archive, name, objects)
-    file.seek(0)
+    try:
+        with one_snapshot(), ZipFile(file, "w", ZIP_DEFLATED) as archive:
+            for name, objects in contents(user_id, wallet_id, request).items():
+                write_lines(archive, name, objects)
+        file.seek(0)
+    except OSError as error:
+        file.close()
+        raise Unavailable(_("There is no room to pack your data now.")) from error
     return file
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 
 from accounts.confirming import GOOD_FOR
 from accounts.models import User
+from mlservice.management.commands.seed_demo import demo_user
 from tests.accounts.clock import set_clock
 from tests.accounts.links import letters, link_in_letter
 from tests.accounts.test_sign_up_page import GOOD
+from tests.conftest import PASSWORD
 
 PageOf = Callable[[User], Client]
 NOTICE = "Please confirm your e-mail"
@@ -78,6 +83,25 @@ def test_a_link_grows_old(client: Client, db: None, monkeypatch: pytest.MonkeyPa
 
     carol.refresh_from_db()
     assert (answer.status_code, carol.email_confirmed_at) == (410, None)
+
+
+def test_who_was_here_before_counts_as_confirmed(alice: User, bob: User) -> None:
+    migration = import_module("accounts.migrations.0002_confirmed_addresses_and_sign_outs")
+    User.objects.update(email_confirmed_at=None)
+    User.objects.filter(pk=bob.pk).update(email="")
+
+    migration.confirm_who_is_here(apps, connection.schema_editor())
+
+    alice.refresh_from_db()
+    bob.refresh_from_db()
+    assert (alice.email_confirmed_at, bob.email_confirmed_at) == (alice.date_joined, None)
+
+
+def test_demo_users_are_not_asked(db: None) -> None:
+    demo = demo_user("demo-client", PASSWORD)
+
+    assert demo.email_confirmed_at is not None
+    assert not letters("confirm_email", demo.email).exists()
 
 
 def test_a_forged_link_is_refused(client: Client, db: None) -> None:

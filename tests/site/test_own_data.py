@@ -1,5 +1,6 @@
 """The download of one's own data: all of it, as of one moment, and nobody else's."""
 
+import errno
 import io
 import json
 import tracemalloc
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from zipfile import ZipFile
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -114,6 +116,19 @@ def test_downloads_are_limited(page: PageOf, alice: User, bob: User) -> None:
 
     assert codes == [200] * 6 + [429]
     assert page(bob).post("/profile/data").status_code == 200
+
+
+def test_a_full_disk_is_told_as_such(
+    page: PageOf, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(export, "write_lines", fill_up)
+
+    answer = page(alice).post("/profile/data")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
 def test_it_needs_a_form(page: PageOf, alice: User) -> None:
