@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from axes.models import AccessLog
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import User
@@ -243,6 +244,20 @@ def test_letters_and_notes_on_signing_in_are_forgotten(
     assert not AccessLog.objects.filter(username="alice").exists()
     (last,) = Letter.objects.filter(recipient="alice@example.com")
     assert last == letters("account_closed", "alice@example.com").get()
+
+
+def test_the_operators_history_no_longer_names_them(page: PageOf, staff: User, alice: User) -> None:
+    page(staff).post(
+        f"/admin/accounts/user/{alice.pk}/password/",
+        {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"},
+    )
+    alice.refresh_from_db()
+
+    agree(page(alice))
+
+    alice.refresh_from_db()
+    (noted,) = LogEntry.objects.all()
+    assert noted.object_repr == alice.username == f"closed-{alice.pk}"
 
 
 def test_nobody_is_warned_of_the_balance_that_went(page: PageOf, alice: User) -> None:
