@@ -90,3 +90,17 @@ def test_signing_in_with_another_browser_speaks_the_language_that_was_chosen(
     client.post("/sign-in", {"username": "alice", "password": PASSWORD})
 
     assert '<html lang="ru">' in client.get("/wallet").content.decode()
+
+
+def test_a_browser_that_chose_nothing_speaks_the_language_that_is_kept(
+    page: PageOf, alice: User
+) -> None:
+    User.objects.filter(pk=alice.pk).update(language="ru")
+    signed_in = page(alice)
+
+    answer = signed_in.get("/wallet", headers={"accept-language": "en"})
+
+    assert '<html lang="ru">' in answer.content.decode()
+    assert answer["Content-Language"] == "ru"
+    signed_in.cookies["django_language"] = "en"
+    assert '<html lang="en">' in signed_in.get("/wallet").content.decode()

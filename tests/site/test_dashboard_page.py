@@ -161,7 +161,9 @@ def test_the_chart_is_drawn_in_plain_numbers(
 ) -> None:
     make_charged(alice, published_version, amount=1_000, days_ago=0)
 
-    drawn = page(alice).get("/dashboard", headers={"accept-language": "ru"}).content.decode()
+    russian = page(alice)
+    russian.cookies["django_language"] = "ru"
+    drawn = russian.get("/dashboard").content.decode()
 
     assert 'viewBox="0 0 600 120"' in drawn
 
