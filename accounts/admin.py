@@ -36,9 +36,9 @@ class UserAdmin(BaseUserAdmin, BaseAdmin):
     list_filter = ("is_active", "is_staff")
     search_fields = ("username", "email")
     ordering = ("username",)
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "email_confirmed_at")
     fieldsets = (
-        (None, {"fields": ("username", "email", "password", "is_active")}),
+        (None, {"fields": ("username", "email", "email_confirmed_at", "password", "is_active")}),
         (_("Profile"), {"fields": ("first_name", "last_name", "language", "time_zone")}),
         (_("Rights"), {"fields": RIGHTS}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
@@ -60,6 +60,8 @@ class UserAdmin(BaseUserAdmin, BaseAdmin):
         return fields if _is_superuser(request) else (*fields, *RIGHTS)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if "email" in form.changed_data:
+            obj.email_confirmed_at = None
         super().save_model(request, obj, form, change)
         open_wallet(user_id=obj.pk)
 

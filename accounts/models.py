@@ -1,5 +1,6 @@
 """The person behind everything: a user with a unique name and a unique e-mail."""
 
+from collections.abc import Iterator
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import AbstractUser
@@ -16,7 +17,10 @@ def validate_time_zone(name: str) -> None:
 
 
 class User(AbstractUser):
-    """A client or an operator (`is_staff`); name and e-mail are unique without regard to case."""
+    """A client or an operator (`is_staff`); name and e-mail are unique without regard to case.
+
+    Sessions and tokens carry `sign_outs`: one more ends all of them at once.
+    """
 
     class Language(models.TextChoices):
         ENGLISH = "en", "English"
@@ -29,6 +33,9 @@ class User(AbstractUser):
     time_zone = models.CharField(
         _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone]
     )
+
+    email_confirmed_at = models.DateTimeField(_("e-mail confirmed"), null=True, editable=False)
+    sign_outs = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -43,3 +50,20 @@ class User(AbstractUser):
                 violation_error_message=_("This e-mail is registered already."),
             ),
         ]
+
+    def get_session_auth_hash(self) -> str:
+        return f"{super().get_session_auth_hash()}{self._sign_outs_mark}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        return (
+            f"{kept}{self._sign_outs_mark}" for kept in super().get_session_auth_fallback_hash()
+        )
+
+    @property
+    def _sign_outs_mark(self) -> str:
+        """Give nothing before the first time, so that older sessions live on."""
+        return f":{self.sign_outs}" if self.sign_outs else ""
+
+    @property
+    def lacks_confirmation(self) -> bool:
+        return bool(self.email) and self.email_confirmed_at is None

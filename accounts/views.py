@@ -16,10 +16,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from accounts.forms import ProfileForm, SignUpForm
 from accounts.models import User
-from accounts.services import change_profile, register_user
+from accounts.services import (
+    change_profile,
+    keep_language,
+    register_user,
+    sign_out_everywhere,
+)
 from mlservice.lib.throttles import refuse_excess_registrations
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -57,8 +63,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return redirect(next_address(request))
     form = AuthenticationForm(request, request.POST or None)
     if form.is_valid():
-        login(request, form.get_user())
-        return redirect(next_address(request))
+        user = form.get_user()
+        login(request, user)
+        return speaking(user.language, redirect(next_address(request)))
     return render(request, "accounts/sign_in.html", {"form": form})
 
 
@@ -78,20 +85,47 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def sign_out_of_all(request: HttpRequest) -> HttpResponse:
+    """End every session and token of who is signed in, this one too."""
+    sign_out_everywhere(user=cast("User", request.user))
+    logout(request)
+    messages.success(request, _("You are signed out everywhere."))
+    return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+def switch_language(request: HttpRequest) -> HttpResponse:
+    """Speak another language from here on, and remember it of who is signed in."""
+    language = request.POST.get("language")
+    if request.user.is_authenticated and language in User.Language.values:
+        keep_language(user=request.user, language=language)
+    return set_language(request)
+
+
+@login_required
 def profile(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     # The footer's switch may have chosen another language than the one kept.
-    current = {"language": get_language(), "time_zone": user.time_zone}
+    current = {
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "language": get_language(),
+        "time_zone": user.time_zone,
+    }
     form = ProfileForm(request.POST or None, initial=current)
     if not form.is_valid():
         return render(request, "accounts/profile.html", {"form": form})
     change_profile(user=user, **form.cleaned_data)
     with override(user.language):
         messages.success(request, _("Your profile is saved."))
-    response = redirect("profile")
+    return speaking(user.language, redirect("profile"))
+
+
+def speaking(language: str, response: HttpResponse) -> HttpResponse:
+    """Let the pages of this browser speak a person's language."""
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
-        user.language,
+        language,
         max_age=LANGUAGE_COOKIE_SECONDS,
         samesite="Lax",
         secure=settings.SESSION_COOKIE_SECURE,

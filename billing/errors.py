@@ -104,6 +104,36 @@ class BalanceTooHigh(DomainError):
     sentence = _("A wallet holds at most {most} credits.")
 
 
+class OwnerDisabled(DomainError):
+    status = 403
+    code = "forbidden"
+    title = _("This account is disabled")
+    sentence = _("This account is disabled. Ask the operator.")
+
+
+class WorkUnderWay(DomainError):
+    status = 409
+    code = "work_under_way"
+    title = _("Predictions are under way")
+    sentence = _(
+        "{held} credits are held for predictions under way. Wait until they end, or cancel them."
+    )
+
+
+class PaymentOpen(DomainError):
+    status = 409
+    code = "payment_open"
+    title = _("A card payment is open")
+    sentence = _("Finish the card payment that is open, or wait until it expires.")
+
+
+class BalanceChanged(DomainError):
+    status = 409
+    code = "balance_changed"
+    title = _("The balance has changed")
+    sentence = _("{available} credits are available now. Look at the amount again.")
+
+
 class RefundTooLarge(DomainError):
     status = 409
     code = "refund_too_large"

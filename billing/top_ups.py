@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import letters
 from billing.errors import (
     InvalidAmount,
+    OwnerDisabled,
     ProviderDecides,
     TooManyPendingTopUps,
     TopUpAlreadyResolved,
@@ -29,7 +30,7 @@ def start_top_up(
 
     amount: whole credits. A key that was used before gives the top-up it began, with
     `is_replayed` set. Raise InvalidAmount outside the limits, ProviderUnknown for a provider
-    that is not enabled, TooManyPendingTopUps while as many of the wallet wait as may,
+    that is not enabled, OwnerDisabled, TooManyPendingTopUps while as many wait as may,
     IdempotencyMismatch for a key that came with another body, PaymentProviderAway when its
     checkout cannot be opened now: it stays pending, and the same key opens it later.
     """
@@ -39,7 +40,9 @@ def start_top_up(
     check_amount(amount)
     provider = check_provider(provider)
     with patience(key), transaction.atomic():
-        lock_wallet(wallet_id=wallet.pk)
+        # Its owner may have closed the account since the request began.
+        if not lock_wallet(wallet_id=wallet.pk).user.is_active:
+            raise OwnerDisabled
         if found := replayed(earlier, key):
             return found
         check_pending(wallet)

@@ -126,7 +126,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.middleware.TimeZoneMiddleware",
+    "accounts.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -210,6 +210,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# A link to set a forgotten password anew is good for so long, and once.
+PASSWORD_RESET_TIMEOUT = 4 * 3_600
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "landing"
@@ -226,7 +228,7 @@ AXES_VERBOSE = False
 # --- API -----------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["mlservice.lib.json.JSONParser"],
@@ -237,6 +239,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "register": env.str("REGISTER_RATE", default="20/hour"),
         "token": env.str("TOKEN_RATE", default="60/min"),
+        "letters": env.str("LETTER_RATE", default="20/hour"),
+        "download": env.str("DOWNLOAD_RATE", default="6/hour"),
     },
     "NUM_PROXIES": PROXY_COUNT,
     "EXCEPTION_HANDLER": "mlservice.lib.problems.handle_exception",

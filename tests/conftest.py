@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def make_user(username: str, *, credits: int = 0, **fields: Any) -> User:
+    fields.setdefault("email_confirmed_at", timezone.now())
     user = register_user(
         username=username, email=f"{username}@example.com", password=PASSWORD, **fields
     )

@@ -21,6 +21,9 @@ PUBLIC = {
     "sign_in",
     "sign_out",
     "set_language",
+    "confirm_email",
+    "forgotten_password",
+    "reset_password",
     "api_schema",
     "api_docs",
     "api_register",
@@ -37,6 +40,8 @@ SAMPLES = {
     "slug": "linear-regression",
     "number": "1",
     "month": "2026-11",
+    "uid": "MQ",
+    "token": "nonsense",
 }
 
 

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from mlservice.site import model_page, views
+from mlservice.site import leaving, model_page, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("dashboard", views.dashboard, name="dashboard"),
     path("models/<slug:slug>", model_page.model, name="model"),
+    path("profile/data", leaving.data, name="own_data"),
+    path("profile/close", leaving.close, name="close_account"),
 ]

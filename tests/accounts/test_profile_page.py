@@ -1,11 +1,14 @@
 """The profile page: language and time zone, seen at once on the pages."""
 
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from django.utils.formats import date_format
 
 from accounts.models import User
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -34,3 +37,70 @@ def test_an_unknown_time_zone_is_refused(page: PageOf, alice: User) -> None:
     alice.refresh_from_db()
     assert "time_zone" in response.context["form"].errors
     assert alice.time_zone == "UTC"
+
+
+def test_names_are_kept(page: PageOf, alice: User) -> None:
+    names = {"first_name": "Alice", "last_name": "Liddell"}
+
+    page(alice).post("/profile", {"language": "en", "time_zone": "UTC", **names})
+
+    alice.refresh_from_db()
+    assert alice.get_full_name() == "Alice Liddell"
+
+
+def test_times_are_shown_in_the_zone_that_was_chosen(page: PageOf, alice: User) -> None:
+    signed_in = page(alice)
+    made_at = alice.wallet.entries.get().created_at
+
+    signed_in.post("/profile", {"language": "en", "time_zone": "Asia/Kathmandu"})
+
+    shown = date_format(made_at.astimezone(ZoneInfo("Asia/Kathmandu")), "SHORT_DATETIME_FORMAT")
+    assert shown in signed_in.get("/wallet").content.decode()
+
+
+def test_zones_are_found_under_their_regions(page: PageOf, alice: User) -> None:
+    drawn = page(alice).get("/profile").content.decode()
+
+    assert '<optgroup label="Europe">' in drawn
+    assert '<option value="America/Argentina/Buenos_Aires">Argentina/Buenos Aires</option>' in drawn
+
+
+def test_the_switch_at_the_foot_is_remembered(page: PageOf, alice: User) -> None:
+    page(alice).post("/language", {"language": "ru", "next": "/profile"})
+
+    alice.refresh_from_db()
+    assert alice.language == "ru"
+
+
+@pytest.mark.parametrize("language", ["xx", "", "ru-RU-"])
+def test_a_language_that_is_not_spoken_is_not_remembered(
+    page: PageOf, alice: User, language: str
+) -> None:
+    page(alice).post("/language", {"language": language, "next": "/profile"})
+
+    alice.refresh_from_db()
+    assert alice.language == "en"
+
+
+def test_signing_in_with_another_browser_speaks_the_language_that_was_chosen(
+    client: Client, alice: User
+) -> None:
+    User.objects.filter(pk=alice.pk).update(language="ru")
+
+    client.post("/sign-in", {"username": "alice", "password": PASSWORD})
+
+    assert '<html lang="ru">' in client.get("/wallet").content.decode()
+
+
+def test_a_browser_that_chose_nothing_speaks_the_language_that_is_kept(
+    page: PageOf, alice: User
+) -> None:
+    User.objects.filter(pk=alice.pk).update(language="ru")
+    signed_in = page(alice)
+
+    answer = signed_in.get("/wallet", headers={"accept-language": "en"})
+
+    assert '<html lang="ru">' in answer.content.decode()
+    assert answer["Content-Language"] == "ru"
+    signed_in.cookies["django_language"] = "en"
+    assert '<html lang="en">' in signed_in.get("/wallet").content.decode()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -108,3 +109,11 @@ def test_a_forged_token_is_refused(alice: User, token: str) -> None:
 
 def test_a_refresh_token_is_no_access_token(client: Client, alice: User) -> None:
     assert me(sign_in(client, alice)["refresh"]).status_code == 401
+
+
+def test_the_document_says_how_tokens_are_sent() -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)
+
+    assert document["paths"]["/api/v1/me"]["get"]["security"] == [{"jwtAuth": []}]
+    scheme = document["components"]["securitySchemes"]["jwtAuth"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")

@@ -5,7 +5,12 @@ SHORT_LEASE = {"PREDICTION_TIME_LIMIT_SECONDS": "9", "PREDICTION_LEASE_SECONDS":
 # One process, so that a run on two cores leaves the worker one.
 SMALL = {"WEB_CONCURRENCY": "1", "WEB_THREADS": "32"}
 # All requests of a run come from one address.
-UNHURRIED = {"REGISTER_RATE": "10000/min", "TOKEN_RATE": "10000/min"}
+UNHURRIED = {
+    "REGISTER_RATE": "10000/min",
+    "TOKEN_RATE": "10000/min",
+    "LETTER_RATE": "10000/min",
+    "DOWNLOAD_RATE": "10000/min",
+}
 # A person's own .env must not reach into a test.
 PLAIN = {
     "DJANGO_SETTINGS_MODULE": "mlservice.settings",

@@ -76,6 +76,11 @@ def send_again(*, letter_ids: Iterable[int]) -> int:
     return unsent.update(attempts=0, due_at=Now())
 
 
+def forget_letters(*, recipient: str) -> None:
+    """Delete every letter to somebody who is leaving, sent or not."""
+    Letter.objects.filter(recipient=recipient).delete()
+
+
 def prune_letters() -> int:
     """Delete letters that were sent long ago; return how many."""
     return Letter.objects.filter(sent_at__lt=Now() - KEPT).delete()[0]

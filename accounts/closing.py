@@ -1,0 +1,67 @@
+"""The only place that closes an account: the books stay, the person goes."""
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.db import transaction
+from django.db.models import Q
+
+from accounts import letters
+from accounts.errors import AlreadyClosed, OperatorsStay
+from accounts.models import User
+from billing.closing import close_wallet
+from billing.services import wallet_of
+from mlservice.lib.ids import new_id
+from mlservice.lib.mail.outbox import forget_letters
+
+
+def close_account(*, user_id: int, credits_lost: int) -> None:
+    """Remove the credits that the user gives up, end all access and forget who it was.
+
+    Raise OperatorsStay, AlreadyClosed, or what the wallet refuses; nothing is changed then.
+    """
+    wallet_id = wallet_of(user_id).pk
+    with transaction.atomic():
+        close_wallet(wallet_id=wallet_id, credits_lost=credits_lost, actor_id=user_id)
+        user = User.objects.select_for_update().get(pk=user_id)
+        check_may_close(user)
+        forget_letters(recipient=user.email)
+        letters.tell_account_closed(user)
+        forget_sign_ins(user.username)
+        old_name = user.username
+        anonymise(user)
+        # The operators' history shows users and wallets by name.
+        LogEntry.objects.filter(object_repr=old_name).update(object_repr=user.username)
+
+
+def check_may_close(user: User) -> None:
+    """Raise OperatorsStay or AlreadyClosed when this is nobody's to close."""
+    if user.is_staff or user.is_superuser:
+        raise OperatorsStay
+    if not user.is_active:
+        raise AlreadyClosed
+
+
+def anonymise(user: User) -> None:
+    """Overwrite what says who it was; nobody signs in to what is left."""
+    user.username = free_name(user.pk)
+    user.email = f"{user.username}@closed.invalid"
+    user.first_name = user.last_name = ""
+    user.language, user.time_zone = User.Language.ENGLISH, "UTC"
+    user.last_login = user.email_confirmed_at = None
+    user.set_unusable_password()
+    user.is_active = False
+    user.sign_outs += 1
+    user.save()
+
+
+def free_name(user_id: int) -> str:
+    """Give `closed-<id>`, or a longer name when somebody else calls themselves so."""
+    name = f"closed-{user_id}"
+    taken = Q(username__iexact=name) | Q(email__iexact=f"{name}@closed.invalid")
+    return f"{name}-{new_id().hex}" if User.objects.filter(taken).exists() else name
+
+
+def forget_sign_ins(username: str) -> None:
+    """Delete the notes on when and from where somebody of this name signed in."""
+    for notes in (AccessAttempt, AccessFailureLog, AccessLog):
+        notes.objects.filter(username__iexact=username).delete()
