@@ -4,13 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from mlservice.lib.errors import InvalidRequest
-from mlservice.lib.schema import NUMBER, is_nullable, value_from
+from mlservice.lib.schema import NUMBER, NUMERIC, is_nullable, kind_of, value_from
 
 Line = tuple[int, list[str]]
 
@@ -18,6 +19,15 @@ DELIMITERS = (",", ";", "\t")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_HEADER = 100_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a table, each value typed by the schema, and what separated its cells."""
+
+    rows: list[dict[str, Any]]
+    delimiter: str
 
 
 def decode(content: bytes) -> str:
@@ -31,7 +41,7 @@ def decode(content: bytes) -> str:
         raise InvalidRequest(message) from error
 
 
-def read_rows(text: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+def read_table(text: str, schema: Mapping[str, Any]) -> Table:
     """Read a table with a header line into rows, each value typed by the schema.
 
     Columns are separated by comma, semicolon or TAB. An empty cell is a missing value, null
@@ -41,18 +51,18 @@ def read_rows(text: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "\0" in text:
         raise InvalidRequest(_("The table holds NUL bytes, so it is not CSV text in UTF-8."))
     properties = schema["properties"]
-    lines = _lines(text, properties)
+    delimiter = max(DELIMITERS, key=lambda mark: _known_columns(text, mark, properties))
+    lines = _lines(text, delimiter)
     header = [name.strip() for name in next(lines, (0, []))[1]]
     _check_header(header, schema)
     rows = [_row(cells, header, properties, line) for line, cells in _limited(lines)]
     if not rows:
         raise InvalidRequest(_("The table has no row under its header."))
-    return rows
+    return Table(rows, delimiter)
 
 
-def _lines(text: str, properties: Mapping[str, Any]) -> Iterator[Line]:
+def _lines(text: str, delimiter: str) -> Iterator[Line]:
     """Yield the number of each line that is not blank, and its cells."""
-    delimiter = max(DELIMITERS, key=lambda mark: _known_columns(text, mark, properties))
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
@@ -117,6 +127,10 @@ def _row(
         raise InvalidRequest(message % {"line": line, "cells": len(cells), "columns": len(header)})
     row: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
+        if DECIMAL_COMMA.fullmatch(cell) and kind_of(properties[name]) in NUMERIC:
+            message = _("Line %(line)d: write decimals with a point, as %(point)s, not %(comma)s.")
+            said = {"line": line, "comma": cell.strip(), "point": cell.strip().replace(",", ".")}
+            raise InvalidRequest(message % said)
         if cell.strip():
             row[name] = value_from(cell, properties[name])
         elif is_nullable(properties[name]):

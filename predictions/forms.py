@@ -1,5 +1,6 @@
 """The forms of the prediction pages: which version, a table of rows, and narrowing the history."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -24,19 +25,30 @@ class VersionForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
 
 
-class OneRowForm(RowForm):
+class SchemaRowForm(RowForm):
+    """One row whose inputs say what the row check says of them."""
+
+    def blame(self, problem: Mapping[str, Any]) -> None:
+        """Show a refusal at the input that it is about, else over the row."""
+        field = problem["field"] if problem["field"] in self.fields else NON_FIELD_ERRORS
+        definition = self.properties.get(problem["field"], {})
+        self.add_error(field, capitalised(wording.complaint(problem, definition)))
+
+
+class OneRowForm(SchemaRowForm):
     """One row, an input a column."""
 
     def input(self) -> Any:
         return self.row()
 
+    def row_forms(self) -> list[SchemaRowForm]:
+        return [self]
+
     def refuse(self, error: DomainError) -> None:
         """Show a refusal at the inputs that it is about, else over the form."""
         refused = error.extra.get("errors", [])
         for problem in refused:
-            field = problem["field"] if problem["field"] in self.fields else NON_FIELD_ERRORS
-            definition = self.properties.get(problem["field"], {})
-            self.add_error(field, _capitalised(wording.complaint(problem, definition)))
+            self.blame(problem)
         if not refused:
             self.add_error(NON_FIELD_ERRORS, wording.refusal(error))
 
@@ -80,17 +92,20 @@ class TableForm(forms.Form):
         if text.strip() and self.files:
             raise forms.ValidationError(_("Paste a table or choose a file, not both."))
         if not self.errors:
-            data["rows"] = self._read(file or text)
+            data["table"] = self._read(file or text)
         return data
 
-    def _read(self, text: str) -> list[dict[str, Any]]:
+    def _read(self, text: str) -> csv.Table:
         try:
-            return csv.read_rows(text, self.version.input_schema)
+            return csv.read_table(text, self.version.input_schema)
         except DomainError as error:
             raise forms.ValidationError(error.detail) from error
 
     def input(self) -> Any:
-        return self.cleaned_data["rows"]
+        return self.cleaned_data["table"].rows
+
+    def row_forms(self) -> list[SchemaRowForm]:
+        return []
 
     def refuse(self, error: DomainError) -> None:
         """Show a refusal over the form, with the rows that it is about."""
@@ -104,7 +119,7 @@ class TableForm(forms.Form):
             self.add_error(NON_FIELD_ERRORS, message)
 
 
-def _capitalised(text: str) -> str:
+def capitalised(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 

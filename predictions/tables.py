@@ -109,8 +109,8 @@ def _notes(outcome: Mapping[str, Any], properties: Mapping[str, Any]) -> list[st
     return errors + doubts
 
 
-def results_csv(prediction: Prediction) -> str:
-    """Write all rows and results as CSV, under the names that the API uses."""
+def results_csv(prediction: Prediction, *, only: str = "") -> str:
+    """Write rows and results as CSV, under the names that the API uses; `only` one status's."""
     names = list(prediction.version.input_schema["properties"])
     labels = prediction.version.output_schema.get("x-probabilities", [])
     added = names if prediction.explain else []
@@ -119,7 +119,7 @@ def results_csv(prediction: Prediction) -> str:
         *(["base"] if added else []),
         *(*map("contribution_{}".format, added), "notes"),
     ]
-    rows = result_rows(prediction)
+    rows = (row for row in result_rows(prediction) if not only or row.status == only)
     return write_table(header, [_result_cells(row, labels, added) for row in rows])
 
 

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from predictions import views
+from predictions import playground, views
 
 urlpatterns = [
     path("predictions", views.predictions, name="predictions"),
-    path("predictions/new", views.prediction_new, name="prediction_new"),
-    path("predictions/quote", views.prediction_quote, name="prediction_quote"),
+    path("predictions/new", playground.prediction_new, name="prediction_new"),
+    path("predictions/quote", playground.prediction_quote, name="prediction_quote"),
     path("predictions/<uuid:pk>", views.prediction, name="prediction"),
     path("predictions/<uuid:pk>/cancel", views.prediction_cancel, name="prediction_cancel"),
     path("predictions/<uuid:pk>/results.csv", views.prediction_results, name="prediction_results"),

@@ -65,6 +65,12 @@ def warning(doubt: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     }
 
 
+def outside(definition: Mapping[str, Any]) -> str:
+    """Say the same beside the value itself."""
+    seen = schemas.training_range_of(definition)
+    return _("Outside the training data (%(range)s): predicted with a warning.") % {"range": seen}
+
+
 REFUSALS = {
     "insufficient_credits": gettext_lazy(
         "Not enough credits: this takes {required}, you have {available}."

@@ -28,11 +28,12 @@ class RowForm(forms.Form):
         *,
         schema: Mapping[str, Any],
         example: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         self.properties: Mapping[str, Definition] = schema["properties"]
         self.positions = {name: position for position, name in enumerate(self.properties)}
         initial = {name: text_of(value) for name, value in (example or {}).items()}
-        super().__init__(data, files, initial=initial)
+        super().__init__(data, files, initial=initial, **options)
         for name, definition in self.properties.items():
             self.fields[name] = field_for(name, definition)
 
@@ -40,14 +41,15 @@ class RowForm(forms.Form):
         name = str(field_name)
         plain = name.isascii() and name.isidentifier()
         # Django also asks for names that are no column's, to build others on.
-        return f"column-{name if plain else self.positions.get(name, name)}"
+        column = f"column-{name if plain else self.positions.get(name, name)}"
+        return f"{self.prefix}-{column}" if self.prefix else column
 
     def row(self) -> dict[str, Any]:
-        """Return the values as the schema types them; an empty input is no value."""
+        """Return the values as the schema types them; an input that is empty or wrong is none."""
         return {
             name: schemas.value_from(self.cleaned_data[name], definition)
             for name, definition in self.properties.items()
-            if self.cleaned_data[name] != ""
+            if self.cleaned_data.get(name, "") != ""
         }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +12,10 @@ from ml_models import history
 from ml_models.models import ModelVersion
 from ml_models.selectors import card_of, find_version
 from mlservice.lib import schema as schemas
-from mlservice.lib.schema_form import RowForm, choices_for
+from mlservice.lib.schema_form import choices_for
 from mlservice.site import model_card
+from predictions.forms import OneRowForm
+from predictions.playground import playground_context
 
 METRICS = {
     "mae": _("Mean absolute error"),
@@ -47,8 +48,8 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "plots": model_card.plots(card, version),
         "data": model_card.data(card),
         "gives": gives(version.output_schema),
-        "form": RowForm(schema=version.input_schema, example=version.example),
-        "sample": sample(version),
+        "form": OneRowForm(schema=version.input_schema, example=version.example),
+        **playground_context(request, version),
         "changelog": changelog(version),
         "price_history": history.price_history(model_id=version.model_id),
     }
@@ -110,9 +111,3 @@ def changelog(version: ModelVersion) -> list[dict[str, Any]]:
 
 def signed(gain: float) -> str:
     return f"{'+' if gain > 0 else '−'}{schemas.shown(abs(gain))}"
-
-
-def sample(version: ModelVersion) -> str:
-    """Return the body that asks the API for a prediction of the example."""
-    body = {"model": version.model.slug, "input": version.example}
-    return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
