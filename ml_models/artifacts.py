@@ -41,7 +41,7 @@ def load_estimator(artifact: Artifact) -> Estimator:
     """
     content = verified(artifact)
     try:
-        return estimator_from(content, artifact.format)
+        estimator = estimator_from(content, artifact.format)
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     # Whatever unpickling trips over, these bytes will do so again.
@@ -49,6 +49,18 @@ def load_estimator(artifact: Artifact) -> Estimator:
         raise ArtifactIncompatible(
             f"The artifact cannot be loaded: {in_words(failure)}"
         ) from failure
+    if not is_estimator(estimator):
+        raise ArtifactIncompatible(
+            f"The artifact holds no estimator: what it holds is {type(estimator).__name__}."
+        )
+    return estimator
+
+
+def is_estimator(loaded: object) -> bool:
+    """Say whether it has what an estimator is asked for; a class has it only for its instances."""
+    return not isinstance(loaded, type) and all(
+        callable(getattr(loaded, name, None)) for name in ("predict", "get_params", "set_params")
+    )
 
 
 def verified(artifact: Artifact) -> bytes:
