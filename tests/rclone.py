@@ -84,10 +84,10 @@ def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None
 def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a folder as S3 on a free port of this machine, until the tests have ended."""
     folder, port = tmp_path_factory.mktemp("s3"), free_port()
-    serve = [RCLONE, "serve", "s3", "--auth-key", f"{KEY},{SECRET}", "--vfs-cache-mode", "off"]
-    where = ["--addr", f"127.0.0.1:{port}", "--config", os.devnull, folder]
+    keys = ["--auth-key", f"{KEY},{SECRET}"]
+    where = ["--addr", f"127.0.0.1:{port}", "--config", os.devnull, str(folder)]
     process = subprocess.Popen(
-        [*serve, *where],
+        [str(RCLONE), "serve", "s3", "--vfs-cache-mode", "off", *keys, *where],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 import yaml
+from sklearn.linear_model import LinearRegression
 
 from mlservice.embedded.home import Home
 from tests.debian.ports import free_port
@@ -92,6 +94,16 @@ def publish_as_deployed(machine: Path, env: dict[str, str]) -> str:
     return run(machine, "sh", "deploy/role.sh", "models", env=env | own_store)
 
 
+def publish_a_line(machine: Path, env: dict[str, str]) -> None:
+    """Bring a model of one's own, on a machine that is not the workers'."""
+    joblib.dump(LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0]), machine / "line.joblib")
+    (machine / "line.csv").write_text("value\n0.5\n1.5\n")
+    files = ("--artifact", "line.joblib", "--sample", "line.csv")
+    publish = (sys.executable, "manage.py", "publish_model", *files)
+    own_store = {"MODEL_STORE_DIR": str(machine / "store")}
+    run(machine, *publish, "--slug", "line", "--title", "Line", env=env | own_store)
+
+
 def start(service: LiveService) -> None:
     service.spawn("web")
     service.spawn("relay")
@@ -133,14 +145,18 @@ def test_workers_serve_from_s3_alone_and_lose_their_cache_unnoticed(
     ids += predict_steadily(person, models, PREDICTIONS // 2)
     shutil.rmtree(store)
     ids += predict_steadily(person, models, PREDICTIONS // 2)
-    # One more process, which finds nothing here and fetches for itself.
+    # Nobody has loaded this one: a worker's child fetches it in the middle of a task.
+    publish_a_line(tmp_path / "publisher", service.env)
+    ids.append(person.predict(person.get("models/line")))
+    wait_for_success(service, ids)
+    # One more node, which finds nothing here and fetches for itself.
     service.start_worker("second")
     service.end("worker")
     ids += predict_steadily(person, models, PREDICTIONS // 2)
     wait_for_success(service, ids)
 
     assert copies == {f"fetched/{md5}" for md5 in artifacts_in_the_lock()}
-    assert {path.name for path in (store / "fetched").iterdir()} == artifacts_in_the_lock()
+    assert {path.name for path in (store / "fetched").iterdir()} > artifacts_in_the_lock()
     assert not (service.checkout / "ml_models" / "build").exists()
     assert not (service.checkout / ".dvc" / "cache").exists()
     assert "clean" in service.manage("audit_ledger").stdout

@@ -23,7 +23,7 @@ from ml_models.errors import ArtifactCorrupt, ArtifactMissing, ArtifactUnavailab
 from ml_models.fetching import address
 from ml_models.models import Artifact
 from ml_models.releases import describe_artifact
-from tests.ml_models.builders import dumped, make_estimator, make_version
+from tests.ml_models.builders import dumped, make_artifact, make_estimator, make_version
 from tests.rclone import Bucket, bucket, remote, s3_address
 from tests.rude_servers import Behaviour, cut_off, drip, drip_headers, hang, serving
 
@@ -47,6 +47,10 @@ def push(remote: Bucket, content: bytes) -> Artifact:
     artifact = describe_artifact(content, "1")
     remote.put(address(artifact.md5), content)
     return artifact
+
+
+def toy(slope: float) -> Artifact:
+    return make_artifact(dumped(make_estimator(slope=slope)))
 
 
 def files(store: Path) -> set[str]:
@@ -174,6 +178,22 @@ def test_a_server_that_keeps_one_waiting_is_left_in_time(
         pytest.raises(ArtifactUnavailable, match=r"within 1\.5 seconds"),
     ):
         artifacts.read_artifact(ARTIFACT)
+
+    assert time.monotonic() - began < settings.MODEL_FETCH_SECONDS + GRACE_SECONDS
+
+
+@pytest.mark.django_db
+def test_a_starting_worker_waits_once_for_a_remote_that_is_away_not_once_a_model(
+    remote: Bucket, settings: Settings, store: Path
+) -> None:
+    inference.unload()
+    several = [make_version(slug=f"toy-{slope}", artifact=toy(slope)) for slope in range(2, 8)]
+    shutil.rmtree(store)
+    settings.MODEL_FETCH_SECONDS = 1.5
+    began = time.monotonic()
+
+    with serving(drip) as settings.MODEL_REMOTE_ENDPOINT_URL:
+        inference.preload(several)
 
     assert time.monotonic() - began < settings.MODEL_FETCH_SECONDS + GRACE_SECONDS
 
