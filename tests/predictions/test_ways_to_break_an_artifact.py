@@ -338,9 +338,9 @@ def assert_the_other_model_serves(alice: User) -> None:
     assert set(run_checks().values()) == {0}
 
 
-@pytest.mark.parametrize("compress", [0, 3])
-def test_the_canary_sings_for_whoever_opens_it(scene: Scene, compress: int) -> None:
-    joblib.load(BytesIO(malicious(scene, compress=compress, size=len(RIGHT))))
+@pytest.mark.parametrize("written", [{}, {"compress": 3}, {"size": len(RIGHT)}])
+def test_the_canary_sings_for_whoever_opens_it(scene: Scene, written: dict[str, int]) -> None:
+    joblib.load(BytesIO(malicious(scene, **written)))
 
     assert scene.canary.exists()
 
