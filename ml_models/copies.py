@@ -37,7 +37,7 @@ def read(md5: str) -> bytes:
     """Return a copy's bytes and note that it was used. Raise OSError if it cannot be read."""
     content = path_of(md5).read_bytes()
     with suppress(OSError):
-        os.utime(path_of(md5))
+        _note_use(path_of(md5))
     return content
 
 
@@ -58,7 +58,7 @@ def turn_to_fetch(md5: str, *, until: float) -> Iterator[BinaryIO | None]:
         finally:
             # While it is locked nobody else writes into it; what was kept has another name.
             if _is_at(file, part):
-                part.unlink()
+                part.unlink(missing_ok=True)
 
 
 def keep(content: bytes, md5: str, part: BinaryIO | None) -> None:
@@ -73,12 +73,19 @@ def keep(content: bytes, md5: str, part: BinaryIO | None) -> None:
         part.truncate(0)
         part.write(content)
         part.flush()
+        _note_use(part.fileno())
         os.replace(path_of(md5 + PART), path_of(md5))
         # Nobody changes what has an address.
         os.fchmod(part.fileno(), 0o444)
         _remove_least_used()
     except OSError as failure:
         logger.warning("artifact_not_kept", extra={"md5": md5, "error": str(failure)})
+
+
+def _note_use(copy: Path | int) -> None:
+    # By itself the file system notes it to some milliseconds only: two uses could look like one.
+    now = time.time_ns()
+    os.utime(copy, ns=(now, now))
 
 
 def bound() -> int:

@@ -51,7 +51,7 @@ def ask_again() -> None:
 
 def share(content: bytes, artifact: Artifact) -> None:
     """Give the remote, if there is one, what it does not get from DVC; workers fetch it there."""
-    # Imported here, since no worker speaks to the remote itself: it would cost each 40 MB.
+    # Imported here, since no worker speaks to the remote itself: it would cost each up to 40 MB.
     from ml_models import remote
 
     if not settings.MODEL_REMOTE_BUCKET:

@@ -37,7 +37,7 @@ def get(*, bucket: str, endpoint: str | None, key: str, most_bytes: int) -> byte
     answer = client(endpoint).get_object(Bucket=bucket, Key=key)
     content: bytes = answer["Body"].read(most_bytes)
     # A connection that was cut looks like the end, and half an object like a spoilt one.
-    due = min(most_bytes, answer["ContentLength"])
+    due = min(most_bytes, answer.get("ContentLength", 0))
     if len(content) < due:
         raise IncompleteReadError(actual_bytes=len(content), expected_bytes=due)
     return content
