@@ -1,4 +1,4 @@
-"""The loader: the only place that fetches an artifact's bytes and has them made an estimator.
+"""The loader: the only place that finds an artifact's bytes and has them made an estimator.
 
 Artifacts are kept by content address, the way DVC lays out its cache and its remote; DVC
 itself is not needed to read them.
@@ -8,16 +8,16 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
+from ml_models import copies
 from ml_models.errors import (
     ArtifactCorrupt,
     ArtifactIncompatible,
@@ -25,16 +25,12 @@ from ml_models.errors import (
     ArtifactUnavailable,
     in_words,
 )
+from ml_models.fetching import address, fetch
 from ml_models.formats import Estimator, estimator_from
 from ml_models.models import Artifact
+from mlservice.lib.errors import DomainError
 
 logger = logging.getLogger(__name__)
-
-# The store's words for one missing object; a missing bucket is a wrong setting instead.
-NO_SUCH_OBJECT = {"NoSuchKey", "404"}
-
-# A dead store must fail well within a task's time limit.
-REMOTE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
 
 
 def load_estimator(artifact: Artifact) -> Estimator:
@@ -45,7 +41,7 @@ def load_estimator(artifact: Artifact) -> Estimator:
     """
     content = verified(artifact)
     try:
-        return estimator_from(content, artifact.format)
+        estimator = estimator_from(content, artifact.format)
     except (MemoryError, SoftTimeLimitExceeded):
         raise
     # Whatever unpickling trips over, these bytes will do so again.
@@ -53,6 +49,18 @@ def load_estimator(artifact: Artifact) -> Estimator:
         raise ArtifactIncompatible(
             f"The artifact cannot be loaded: {in_words(failure)}"
         ) from failure
+    if not is_estimator(estimator):
+        raise ArtifactIncompatible(
+            f"The artifact holds no estimator: what it holds is {type(estimator).__name__}."
+        )
+    return estimator
+
+
+def is_estimator(loaded: object) -> bool:
+    """Say whether it has what an estimator is asked for; a class has it only for its instances."""
+    return not isinstance(loaded, type) and all(
+        callable(getattr(loaded, name, None)) for name in ("predict", "get_params", "set_params")
+    )
 
 
 def verified(artifact: Artifact) -> bytes:
@@ -67,62 +75,75 @@ def verified(artifact: Artifact) -> bytes:
 
 
 def read_artifact(artifact: Artifact) -> bytes:
-    """Return the artifact's bytes from the local store, else from the remote, checked.
+    """Return the artifact's bytes from the local store or its copies, else the remote's, checked.
 
-    A local copy that went bad is fetched again where there is a remote to ask.
+    What lies here and is bad does not matter where there is a remote to ask.
     """
-    path = stored_path(artifact.md5)
+    trouble: DomainError = ArtifactMissing(
+        f"The local store has no {artifact.md5} and no remote is set."
+    )
+    for read in (stored_path(artifact.md5).read_bytes, partial(copies.read, artifact.md5)):
+        try:
+            return read_checked(read, artifact)
+        except FileNotFoundError:
+            continue
+        except (ArtifactCorrupt, ArtifactUnavailable) as found:
+            trouble = found
+            logger.exception("stored_artifact_bad", extra={"md5": artifact.md5})
+    if settings.MODEL_REMOTE_BUCKET:
+        return fetched(artifact)
+    raise trouble
+
+
+def read_checked(read: Callable[[], bytes], artifact: Artifact) -> bytes:
     try:
-        return checked(path.read_bytes(), artifact)
+        content = read()
     except FileNotFoundError:
-        if not settings.MODEL_REMOTE_BUCKET:
-            raise ArtifactMissing(
-                f"The local store has no {artifact.md5} and no remote is set."
-            ) from None
+        raise
+    except IsADirectoryError as failure:
+        raise ArtifactCorrupt(f"There is a folder at {artifact.md5}.") from failure
     except OSError as failure:
         raise ArtifactUnavailable(f"The local store cannot be read: {failure}") from failure
-    except ArtifactCorrupt:
-        if not settings.MODEL_REMOTE_BUCKET:
-            raise
-        logger.exception("stored_artifact_corrupt", extra={"md5": artifact.md5})
-    content = checked(fetch(artifact), artifact)
-    keep(content, path)
-    return content
+    return checked(content, artifact)
+
+
+def fetched(artifact: Artifact) -> bytes:
+    """Fetch the artifact and keep a copy, unless another process does so just now."""
+    until = time.monotonic() + settings.MODEL_FETCH_SECONDS
+    with copies.turn_to_fetch(artifact.md5, until=until) as part:
+        try:
+            return read_checked(partial(copies.read, artifact.md5), artifact)
+        except (FileNotFoundError, ArtifactCorrupt, ArtifactUnavailable):
+            content = checked(fetch(artifact, seconds=until - time.monotonic()), artifact)
+        copies.keep(content, artifact.md5, part)
+        return content
 
 
 def stored_path(md5: str) -> Path:
     return Path(settings.MODEL_STORE_DIR) / address(md5)
 
 
-def address(md5: str) -> str:
-    return f"files/md5/{md5[:2]}/{md5[2:]}"
-
-
 def checked(content: bytes, artifact: Artifact) -> bytes:
     """Return the bytes if size and both digests are as published, else raise ArtifactCorrupt."""
+    if len(content) != artifact.size:
+        raise ArtifactCorrupt(
+            f"The bytes at {artifact.md5} are not the published ones: "
+            f"{artifact.size} were published, and there are {said_size(content, artifact)}."
+        )
     is_published = (
-        len(content) == artifact.size
-        and hashlib.md5(content, usedforsecurity=False).hexdigest() == artifact.md5
+        hashlib.md5(content, usedforsecurity=False).hexdigest() == artifact.md5
         and hashlib.sha256(content).hexdigest() == artifact.sha256
     )
     if not is_published:
-        raise ArtifactCorrupt(f"The bytes at {artifact.md5} are not the published ones.")
+        raise ArtifactCorrupt(
+            f"The bytes at {artifact.md5} are not the published ones: their digest differs."
+        )
     return content
 
 
-def fetch(artifact: Artifact) -> bytes:
-    """Ask the remote. Raise ArtifactMissing if it has no such object, else that it is away."""
-    try:
-        answer = remote().get_object(Bucket=settings.MODEL_REMOTE_BUCKET, Key=address(artifact.md5))
-        # One byte more than published is enough to know that it is wrong.
-        content: bytes = answer["Body"].read(artifact.size + 1)
-    except ClientError as failure:
-        if failure.response.get("Error", {}).get("Code") in NO_SUCH_OBJECT:
-            raise ArtifactMissing(f"The remote has no {artifact.md5}.") from failure
-        raise ArtifactUnavailable(f"The remote refused {artifact.md5}: {failure}") from failure
-    except BotoCoreError as failure:
-        raise ArtifactUnavailable(f"The remote gave no {artifact.md5}: {failure}") from failure
-    return content
+def said_size(content: bytes, artifact: Artifact) -> str:
+    # Of what is too long, no more may have been read than shows it.
+    return f"{len(content)}" if len(content) < artifact.size else "more"
 
 
 def keep(content: bytes, path: Path) -> None:
@@ -131,21 +152,6 @@ def keep(content: bytes, path: Path) -> None:
         _write_whole(content, path)
     except OSError as failure:
         logger.warning("artifact_not_kept", extra={"path": str(path), "error": str(failure)})
-
-
-def share(content: bytes, artifact: Artifact) -> None:
-    """Give the remote, if there is one, what it does not get from DVC; workers fetch it there."""
-    if not settings.MODEL_REMOTE_BUCKET:
-        return
-    try:
-        place = {"Bucket": settings.MODEL_REMOTE_BUCKET, "Key": address(artifact.md5)}
-        remote().put_object(Body=content, **place)
-    except (ClientError, BotoCoreError) as failure:
-        raise ArtifactUnavailable(f"The remote took no {artifact.md5}: {failure}") from failure
-
-
-def remote() -> Any:
-    return boto3.client("s3", endpoint_url=settings.MODEL_REMOTE_ENDPOINT_URL, config=REMOTE)
 
 
 def _write_whole(content: bytes, path: Path) -> None:

@@ -104,7 +104,7 @@ def answer(
 
 def classify(estimator: Any, features: Any, names: Sequence[str] | None) -> list[Predicted]:
     """Return each row's label and, where the estimator gives them, a probability a name."""
-    labels = np.asarray(estimator.predict(features)).tolist()
+    labels = np.asarray(estimator.predict(features)).reshape(len(features)).tolist()
     if names is None:
         return [Classified(label) for label in labels]
     probable = np.asarray(estimator.predict_proba(features), dtype=float).tolist()

@@ -331,6 +331,10 @@ ADJUSTMENT_ALONE_CREDITS = env.int("ADJUSTMENT_ALONE_CREDITS", default=10_000)
 MODEL_STORE_DIR = Path(env.str("MODEL_STORE_DIR", default="") or BASE_DIR / ".dvc" / "cache")
 MODEL_REMOTE_BUCKET = env.str("S3_BUCKET", default="")
 MODEL_REMOTE_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
+# What copies of fetched artifacts may take on disk; the least recently used go first.
+MODEL_CACHE_MB = env.int("MODEL_CACHE_MB", default=512)
+if MODEL_CACHE_MB < 0:
+    raise ImproperlyConfigured("MODEL_CACHE_MB must not be negative.")
 # How long a process may still serve by a pointer or a price that was changed in another one.
 VERSION_CACHE_SECONDS = env.float("VERSION_CACHE_SECONDS", default=3.0)
 if not 0 <= VERSION_CACHE_SECONDS <= 5:
@@ -350,6 +354,12 @@ PREDICTION_BACKLOG_LIMIT = env.int("PREDICTION_BACKLOG_LIMIT", default=10_000)
 PREDICTION_TIME_LIMIT_SECONDS = env.int("PREDICTION_TIME_LIMIT_SECONDS", default=30)
 if PREDICTION_LEASE_SECONDS <= PREDICTION_TIME_LIMIT_SECONDS:
     raise ImproperlyConfigured("PREDICTION_LEASE_SECONDS must exceed the task's time limit.")
+# What fetching an artifact may take as a whole: a task that has to must end in time itself.
+MODEL_FETCH_SECONDS = env.float(
+    "MODEL_FETCH_SECONDS", default=max(1, min(20, PREDICTION_TIME_LIMIT_SECONDS - 6))
+)
+if not 0 < MODEL_FETCH_SECONDS < PREDICTION_TIME_LIMIT_SECONDS:
+    raise ImproperlyConfigured("MODEL_FETCH_SECONDS must be less than the task's time limit.")
 WEB_THREADS = env.int("WEB_THREADS", default=32)
 
 # --- Celery --------------------------------------------------------------------------

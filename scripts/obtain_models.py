@@ -25,9 +25,10 @@ PULL_SECONDS = 60
 
 def main() -> None:
     environ.Env.read_env(CHECKOUT / ".env")
+    # Also for what DVC is asked by hand later.
+    configure()
     if models_stand():
         return
-    configure()
     if not (has_remote() and pull()):
         train()
 

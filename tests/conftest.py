@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.services import register_user
 from billing.services import wallet_of
 from billing.top_ups import start_top_up
+from ml_models.fetching import ask_again
 from ml_models.models import ModelVersion
 from ml_models.releases import read_release
 from ml_models.selectors import forget_found_versions
@@ -57,6 +58,7 @@ def make_prediction(user: User, **fields: Any) -> Prediction:
 def fresh_caches() -> None:
     """A test's rows are new, so nothing kept by the process for the last test may answer."""
     forget_found_versions()
+    ask_again()
     selectors.forget_backlog()
     cache.clear()
 

@@ -96,6 +96,31 @@ def test_nothing_of_ours_has_more_rights_than_a_user(services: dict[str, dict[st
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_the_services_key_opens_one_bucket_and_deletes_nothing(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    name = services["worker"]["environment"]["S3_BUCKET"]
+    policy = json.loads((ROOT / "deploy" / "minio" / f"{name}.json").read_text())
+
+    allowed = {action for one in policy["Statement"] for action in one["Action"]}
+    opened = {resource for one in policy["Statement"] for resource in one["Resource"]}
+
+    assert opened == {f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"}
+    assert {"s3:GetObject", "s3:PutObject", "s3:ListBucket"} <= allowed
+    assert not [action for action in allowed if "Delete" in action or "*" in action]
+    commands = " ".join(services["bucket"]["command"])
+    assert f"policy attach store {name} --user mlservice" in commands
+
+
+def test_the_models_are_published_before_a_worker_starts(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    done = "service_completed_successfully"
+
+    assert services["models"]["depends_on"]["bucket"]["condition"] == done
+    assert services["worker"]["depends_on"]["models"]["condition"] == done
+
+
 def test_every_role_is_one_the_image_knows(services: dict[str, dict[str, Any]]) -> None:
     script = (ROOT / "deploy" / "role.sh").read_text()
 

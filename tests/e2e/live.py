@@ -41,6 +41,7 @@ class LiveService:
     base_url: str
     env: dict[str, str] = field(repr=False)
     folder: Path
+    checkout: Path = CHECKOUT
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def start(self, *, worker_env: Mapping[str, str] = NOTHING) -> None:
@@ -52,7 +53,7 @@ class LiveService:
         self.spawn("web")
         self.spawn("relay")
         self.start_worker(env=worker_env)
-        self.wait_until(self._is_ready, "the web process is ready")
+        self.wait_until(self.is_ready, "the web process is ready")
 
     def stop(self) -> None:
         for name in list(self.processes):
@@ -73,7 +74,7 @@ class LiveService:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [*COMMANDS[kind or name], *more],
-                cwd=CHECKOUT,
+                cwd=self.checkout,
                 env={**self.env, **env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -132,7 +133,7 @@ class LiveService:
     def run_python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, *arguments],
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             env=self.env,
             capture_output=True,
             text=True,
@@ -177,7 +178,7 @@ class LiveService:
         )
         return "\n".join(tails)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             return requests.get(f"{self.base_url}/readyz", timeout=5).ok
         except requests.ConnectionError:
@@ -199,9 +200,9 @@ def purge(connection: kombu.Connection, queue: str) -> int:
 
 
 @contextmanager
-def own_database(address: str) -> Iterator[str]:
+def own_database(address: str, *, purpose: str = "live") -> Iterator[str]:
     """Make a database beside the one addressed, give its address, and drop it in the end."""
-    name = f"mlservice_live_{os.getpid()}"
+    name = f"mlservice_{purpose}_{os.getpid()}"
     execute(address, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
     execute(address, "CREATE DATABASE {}", name)
     try:

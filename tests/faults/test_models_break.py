@@ -107,7 +107,9 @@ def test_a_full_disk_under_the_models_stops_nobody(
     with serving_objects() as (objects, address), tmpfs(tmp_path) as full:
         for artifact in store.glob("files/md5/*/*"):
             objects.put(str(artifact.relative_to(store)), artifact.read_bytes())
-        stack.alter_worker(MODEL_STORE_DIR=str(full), **credentials(address))
+        # Both models are fetched as it starts, which a busy machine makes long.
+        unhurried = {"PREDICTION_TIME_LIMIT_SECONDS": "30", "PREDICTION_LEASE_SECONDS": "40"}
+        stack.alter_worker(MODEL_STORE_DIR=str(full), **credentials(address), **unhurried)
 
         sent = load().send_all()
         wait_for_quiet(stack, sent)

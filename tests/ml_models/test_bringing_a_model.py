@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ml_models import artifacts, inference
+from ml_models.fetching import address
 from tests.ml_models.houses import (
     HOUSES,
     IS_DEAR,
@@ -187,5 +188,5 @@ def test_the_artifact_goes_to_the_remote_where_workers_look(
 
     inference.unload()
 
-    assert f"/models/{artifacts.address(version.artifact_md5)}" in object_store.objects
+    assert f"/models/{address(version.artifact_md5)}" in object_store.objects
     assert answers(version, SIZES) == pytest.approx(PRICES, abs=10)

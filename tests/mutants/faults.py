@@ -167,9 +167,9 @@ MUTANTS = [
     ),
     Mutant(
         name="a full disk fails the prediction",
-        path="ml_models/artifacts.py",
-        old="    try:\n        _write_whole(content, path)\n    except OSError as failure:\n",
-        new="    try:\n        _write_whole(content, path)\n    except EOFError as failure:\n",
+        path="ml_models/copies.py",
+        old="        _remove_least_used()\n    except OSError as failure:\n",
+        new="        _remove_least_used()\n    except EOFError as failure:\n",
         killed_by=f"{MODELS}::test_a_full_disk_under_the_models_stops_nobody",
     ),
     Mutant(

@@ -19,6 +19,13 @@ LIMIT_SECONDS = 900
 
 def copy_checkout(target: Path) -> None:
     """Copy what git knows or would add, link what is heavy, compile the translations."""
+    copy_files(target)
+    link(target, *LINKED)
+    subprocess.run(["scripts/compile_translations.sh"], cwd=target, check=True)
+
+
+def copy_files(target: Path) -> None:
+    """Copy what git knows or would add: what a machine has that trained nothing."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(listing, cwd=CHECKOUT, check=True, capture_output=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -27,9 +34,11 @@ def copy_checkout(target: Path) -> None:
         if source.is_file():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy)
-    for name in LINKED:
+
+
+def link(target: Path, *names: str) -> None:
+    for name in names:
         (target / name).symlink_to((CHECKOUT / name).resolve())
-    subprocess.run(["scripts/compile_translations.sh"], cwd=target, check=True)
 
 
 def run_tests(checkout: Path, nodes: list[str]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from ml_models import artifacts, inference
+from ml_models import artifacts, copies, inference
 from ml_models.errors import (
     ArtifactCorrupt,
     ArtifactMissing,
@@ -18,6 +18,7 @@ from ml_models.errors import (
     VersionBroken,
     VersionNotBroken,
 )
+from ml_models.fetching import address
 from ml_models.models import ModelVersion
 from ml_models.pointers import promote
 from ml_models.selectors import forget_found_versions, version_by_id
@@ -142,7 +143,7 @@ def test_bytes_that_cannot_be_unpickled_break_their_version(alice: User) -> None
 def test_a_canary_in_the_remote_never_sings(alice: User, object_store: ObjectStore) -> None:
     version = make_version()
     remove(version)
-    object_store.put(artifacts.address(version.artifact_md5), dumped(Canary()))
+    object_store.put(address(version.artifact_md5), dumped(Canary()))
 
     runner.run([make_prediction(alice, model="toy").pk])
 
@@ -154,14 +155,14 @@ def test_a_bad_copy_is_fetched_again_where_there_is_a_remote(
     alice: User, object_store: ObjectStore
 ) -> None:
     version = make_version()
-    object_store.put(artifacts.address(version.artifact_md5), path_of(version).read_bytes())
+    object_store.put(address(version.artifact_md5), path_of(version).read_bytes())
     put_a_canary(version)
     prediction = make_prediction(alice, model="toy")
 
     runner.run([prediction.pk])
 
     assert now(prediction).status == "succeeded"
-    assert artifacts.checked(path_of(version).read_bytes(), version.artifact)
+    assert artifacts.checked(copies.read(version.artifact_md5), version.artifact)
     assert not Canary.sang()
 
 
@@ -196,7 +197,7 @@ def test_a_full_disk_keeps_no_copy_and_breaks_nothing(
     alice: User, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = make_version()
-    object_store.put(artifacts.address(version.artifact_md5), path_of(version).read_bytes())
+    object_store.put(address(version.artifact_md5), path_of(version).read_bytes())
     remove(version)
 
     def refuse(*_: Any) -> None:

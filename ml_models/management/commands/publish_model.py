@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ml_models import artifacts
+from ml_models.fetching import share
 from ml_models.models import ModelVersion
 from ml_models.releases import Release, artifact_path, built_slugs, read_release
 from ml_models.services import publish_version
@@ -91,7 +92,7 @@ class Command(BaseCommand):
         release, content = own_release(options)
         release = explained_at(release, options["explain_multiplier"])
         artifacts.keep(content, artifacts.stored_path(release.artifact.md5))
-        artifacts.share(content, release.artifact)
+        share(content, release.artifact)
         self.tell(*publish_version(release=release, is_draft=options["draft"]))
 
     def tell(self, version: ModelVersion, is_new: bool) -> None:
