@@ -65,7 +65,7 @@ class TableForm(forms.Form):
         strip=False,
     )
     file = forms.FileField(
-        label=gettext_lazy("or choose a file"),
+        label=gettext_lazy("or choose a file, or drop one here"),
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
         required=False,
         allow_empty_file=True,

@@ -32,6 +32,8 @@ class LineForm(SchemaRowForm):
             if isinstance(field, forms.ChoiceField):
                 choices: Any = field.choices
                 field.choices = dict([("", "–"), *choices])
+            # Rows that do not fit are sent as well, and are free, as in a table.
+            field.required = False
             # A cell has its label above the column, which not everybody sees.
             field.widget.attrs["aria-label"] = str(field.label)
             field.help_text = ""
@@ -61,9 +63,7 @@ class GridForm(forms.Form):
         return max(1, min(MOST_ROWS, MOST_INPUTS // len(self.columns)))
 
     def _count(self, data: Mapping[str, Any] | None) -> int:
-        asked = str((data or EMPTY).get("rows", ""))
-        count = int(asked) if asked.isdecimal() and len(asked) < 4 else FIRST_ROWS
-        return min(max(1, count), self.most_rows)
+        return min(max(1, rows_asked(data or EMPTY)), self.most_rows)
 
     def row_forms(self) -> list[SchemaRowForm]:
         """Return the lines that have something in them."""
@@ -72,9 +72,6 @@ class GridForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         if not self.row_forms():
             raise forms.ValidationError(_("Fill in a row."))
-        # Each is asked, so that each shows its own.
-        if [line for line in self.row_forms() if not line.is_valid()]:
-            raise forms.ValidationError(_("Some cells are empty or wrong; they are marked."))
         return self.cleaned_data
 
     def input(self) -> Any:
@@ -86,15 +83,19 @@ class GridForm(forms.Form):
         filled = self.row_forms()
         for problem in refused:
             filled[problem["index"]].blame(problem)
-        said = _("Some cells are empty or wrong; they are marked.")
+        said = _("No row fits the model; what is wrong is marked.")
         self.add_error(NON_FIELD_ERRORS, said if refused else wording.refusal(error))
+
+
+def rows_asked(data: Mapping[str, Any]) -> int:
+    asked = str(data.get("rows", ""))
+    return int(asked) if re.fullmatch(r"\d{1,3}", asked, re.ASCII) else FIRST_ROWS
 
 
 def with_more_rows(data: Any, count: int = MORE_ROWS) -> Any:
     """Return what was sent, asking for some rows more."""
     more = data.copy()
-    asked = str(data.get("rows", ""))
-    more["rows"] = str((int(asked) if asked.isdecimal() else FIRST_ROWS) + count)
+    more["rows"] = str(rows_asked(data) + count)
     return more
 
 
@@ -118,8 +119,7 @@ def pasted(data: Any, version: ModelVersion) -> Any:
         for column, cell in zip(columns, cells, strict=False):
             if column is not None:
                 filled[f"row-{row}-{inputs[column]}"] = cell.strip()
-    rows = max(first_row + len(lines), int(str(filled.get("rows") or FIRST_ROWS)))
-    filled["rows"] = str(min(rows, MOST_ROWS))
+    filled["rows"] = str(min(max(first_row + len(lines), rows_asked(data)), MOST_ROWS))
     return filled
 
 

@@ -50,8 +50,6 @@ class Preview:
 def beside_inputs(form: RowsForm, version: ModelVersion) -> list[Said]:
     """Say of every input of the form what the row check says, in the reader's language."""
     lines = form.row_forms()
-    for line in lines:
-        line.is_valid()
     checked = check_rows(version=version, rows=[line.row() for line in lines])
     said = [
         one

@@ -71,10 +71,11 @@ def playground(
 ) -> HttpResponse:
     """Show the form, with what was refused; htmx puts it in the place of the one that it sent."""
     context = {"refusal": refusal, "form": form, **playground_context(request, version)}
-    status = 422 if form.errors else 200
     if not request.headers.get("HX-Request"):
+        status = 422 if form.errors else 200
         return render(request, "predictions/new.html", context, status=status)
-    page = render(request, "predictions/_playground.html", context, status=status)
+    # htmx swaps nothing in that was an error.
+    page = render(request, "predictions/_playground.html", context)
     page["HX-Retarget"] = "#playground"
     page["HX-Reswap"] = "outerHTML"
     return page
@@ -126,7 +127,6 @@ def typed_rows(form: live.RowsForm) -> list[Any]:
     """Return the rows as they stand; an input that is empty or wrong is no value."""
     if isinstance(form, TableForm):
         return as_rows(form.input()) if form.is_valid() else []
-    form.is_valid()
     return [line.row() for line in form.row_forms()]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 SECONDS = 10
+# The variable of the reader's own environment that holds the token.
+VARIABLE = "TOKEN"
 
 
 def snippets(*, url: str, body: dict[str, Any]) -> dict[str, str]:
@@ -23,7 +25,7 @@ def curl(url: str, document: str) -> str:
     quoted = document.replace("'", "'\\''")
     return (
         f"curl -X POST {url} \\\n"
-        f'  -H "Authorization: Bearer $TOKEN" \\\n'
+        f'  -H "Authorization: Bearer ${VARIABLE}" \\\n'
         f'  -H "Content-Type: application/json" -H "Prefer: wait={SECONDS}" \\\n'
         f"  -d '{quoted}'"
     )
@@ -34,7 +36,7 @@ def python(url: str, body: dict[str, Any]) -> str:
         "import json, os, urllib.request\n\n"
         f"body = {pformat(body, sort_dicts=False)}\n"
         f'request = urllib.request.Request("{url}", json.dumps(body).encode(), {{\n'
-        '    "Authorization": "Bearer " + os.environ["TOKEN"],\n'
+        f'    "Authorization": "Bearer " + os.environ["{VARIABLE}"],\n'
         f'    "Content-Type": "application/json", "Prefer": "wait={SECONDS}",\n'
         "})\n"
         "print(json.load(urllib.request.urlopen(request)))"
@@ -46,7 +48,7 @@ def javascript(url: str, document: str) -> str:
         f'const answer = await fetch("{url}", {{\n'
         '  method: "POST",\n'
         "  headers: {\n"
-        "    Authorization: `Bearer ${process.env.TOKEN}`,\n"
+        f"    Authorization: `Bearer ${{process.env.{VARIABLE}}}`,\n"
         f'    "Content-Type": "application/json", Prefer: "wait={SECONDS}",\n'
         "  },\n"
         f"  body: JSON.stringify({document}),\n"

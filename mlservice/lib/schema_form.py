@@ -46,6 +46,8 @@ class RowForm(forms.Form):
 
     def row(self) -> dict[str, Any]:
         """Return the values as the schema types them; an input that is empty or wrong is none."""
+        # What can be read is read, whether or not the whole is valid.
+        self.is_valid()
         return {
             name: schemas.value_from(self.cleaned_data[name], definition)
             for name, definition in self.properties.items()
