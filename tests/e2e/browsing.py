@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -64,10 +65,11 @@ class Visit:
         self.page.get_by_role("heading", name=heading, exact=True, level=1).wait_for()
         self.take_picture()
 
-    def take_picture(self) -> None:
+    def take_picture(self, name: str = "") -> None:
         self.taken += 1
         self.pictures.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=self.pictures / f"{self.taken:02}.png", full_page=True)
+        file = f"{self.taken:02} {name}".strip().replace(" ", "-")
+        self.page.screenshot(path=self.pictures / f"{file}.png", full_page=True)
         if self.page.evaluate(SCROLLS_SIDEWAYS):
             self.troubles.append(f"{self.page.url} is wider than the window")
 
@@ -82,6 +84,18 @@ class Visit:
     def _note_response(self, response: Response) -> None:
         if response.status >= 400:
             self.troubles.append(f"{response.status} from {response.url}")
+
+
+@contextmanager
+def installed_browser() -> Iterator[Browser]:
+    """Start the browser; where it is not installed, skip and say so, and fail in CI."""
+    if not CHROMIUM.exists():
+        missing = f"{CHROMIUM} is missing: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with chromium() as started:
+        yield started
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A visitor becomes a client in a real browser, in both languages, on a desk and on a phone."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
-from tests.e2e.browsing import CHROMIUM, Visit, chromium, pictures_folder
+from tests.e2e.browsing import Visit, installed_browser, pictures_folder
 from tests.e2e.live import LiveService
 from tests.e2e.people import PASSWORD
 
@@ -37,6 +36,7 @@ WORDS = {
         "carat": "Carat, ct",
         "predict": "Predict",
         "cost": "1 credit",
+        "its page": "Open its page",
         "predictions": "Predictions",
         "top-up": "Top-up",
         "receipt": "Receipt",
@@ -67,6 +67,7 @@ WORDS = {
         "carat": "Караты, ct",
         "predict": "Получить прогноз",
         "cost": "1 кредит",
+        "its page": "Открыть страницу прогноза",
         "predictions": "Прогнозы",
         "top-up": "Пополнение",
         "receipt": "Квитанция",
@@ -85,12 +86,7 @@ Visitor = Callable[[str, str], Visit]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing = f"{CHROMIUM} is missing: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with chromium() as started:
+    with installed_browser() as started:
         yield started
 
 
@@ -127,7 +123,9 @@ def test_a_visitor_signs_up_tops_up_and_predicts(
 
     sign_up(visit, words)
     top_up(visit, words)
-    predict_one_row(visit, words)
+    send_one_row(visit, words)
+    read_the_result(visit, words)
+    open_its_page(visit, words)
 
     expect(visit.page.locator("data.figure-card__value")).to_have_text(re.compile(r"\d"))
     expect(visit.page.locator("dl.facts")).to_contain_text(words["cost"])
@@ -193,7 +191,8 @@ def test_a_prediction_page_follows_the_work_by_itself(
     live_service.freeze("worker")
 
     try:
-        predict_one_row(visit, words)
+        send_one_row(visit, words)
+        open_its_page(visit, words)
         status = visit.page.locator("header .badge")
         expect(status).to_have_text("starting")
     finally:
@@ -234,7 +233,7 @@ def warn_below(visit: Visit, words: dict[str, str], *, credits: int) -> None:
     visit.reach("/wallet", words["wallet"])
 
 
-def predict_one_row(visit: Visit, words: dict[str, str]) -> None:
+def send_one_row(visit: Visit, words: dict[str, str]) -> None:
     visit.open("/dashboard")
     visit.follow(words["new prediction"])
     visit.reach("/predictions/new", words["new prediction"])
@@ -242,4 +241,15 @@ def predict_one_row(visit: Visit, words: dict[str, str]) -> None:
     visit.reach(r"/predictions/new\?model=linear-regression", words["linear regression"])
     visit.fill(words["carat"], "0.9")
     visit.press(words["predict"])
+
+
+def read_the_result(visit: Visit, words: dict[str, str]) -> None:
+    outcome = visit.page.locator("#outcome")
+    expect(outcome.locator("data.figure-card__value")).to_have_text(re.compile(r"\d"))
+    expect(outcome).to_contain_text(words["cost"])
+    visit.take_picture()
+
+
+def open_its_page(visit: Visit, words: dict[str, str]) -> None:
+    visit.follow(words["its page"])
     visit.reach("/predictions/[0-9a-f-]{36}", words["linear regression"])
