@@ -18,7 +18,7 @@ from ml_models.models import ModelVersion
 from ml_models.releases import read_release
 from ml_models.selectors import forget_found_versions
 from ml_models.services import publish_version
-from predictions import selectors
+from predictions import selectors, turns
 from predictions.models import Prediction
 from predictions.services import prepare_submission, submit_prediction
 
@@ -58,6 +58,7 @@ def fresh_caches() -> None:
     """A test's rows are new, so nothing kept by the process for the last test may answer."""
     forget_found_versions()
     selectors.forget_backlog()
+    turns.forget_turns()
     cache.clear()
 
 

@@ -45,15 +45,17 @@ def test_a_waiting_prediction_is_asked_for_again_every_second(
     assert b"<html" not in followed.content
 
 
-def test_an_unchanged_prediction_leaves_the_page_alone(
+def test_an_unchanged_prediction_changes_nothing_but_its_progress(
     page: PageOf, alice: User, waiting: Prediction
 ) -> None:
     unchanged = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
     run([waiting.pk])
     changed = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
 
-    assert (unchanged.status_code, unchanged.content) == (204, b"")
-    assert changed.status_code == 286
+    assert (unchanged.status_code, unchanged["HX-Reswap"]) == (200, "none")
+    assert unchanged.content.strip().startswith(b'<div class="progress" id="progress" hx-swap-oob')
+    assert b'id="prediction"' not in unchanged.content
+    assert (changed.status_code, "HX-Reswap" in changed) == (286, False)
 
 
 def test_the_asking_ends_with_the_prediction(
