@@ -82,7 +82,7 @@ def test_a_process_asks_once_a_second_whoever_watches(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr(turns.time, "monotonic", lambda: now)
+    monkeypatch.setattr("predictions.turns.time.monotonic", lambda: now)
     first, last = make_prediction(alice), make_prediction(alice)
 
     with CaptureQueriesContext(
