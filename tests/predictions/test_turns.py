@@ -96,6 +96,40 @@ def test_a_process_asks_once_a_second_whoever_watches(
         assert ahead_of(last) == 0
 
 
+def test_a_queue_that_takes_long_to_read_is_read_less_often(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, reads = 1_000.0, 0
+    waits = make_prediction(alice)
+
+    def slowly() -> dict[Any, int]:
+        nonlocal now, reads
+        now, reads = now + 0.2, reads + 1
+        return {waits.pk: 7}
+
+    monkeypatch.setattr("predictions.turns.time.monotonic", lambda: now)
+    monkeypatch.setattr(turns, "_turns", slowly)
+
+    assert ahead_of(waits) == 7
+    now += 3.9
+    assert (ahead_of(waits), reads) == (7, 1)
+    now += 0.2
+    assert (ahead_of(waits), reads) == (7, 2)
+
+
+def test_nobody_waits_while_another_reads(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = make_prediction(alice)
+    inner: list[int] = []
+
+    def meanwhile() -> dict[Any, int]:
+        inner.append(ahead_of(waits))
+        return {waits.pk: 7}
+
+    monkeypatch.setattr(turns, "_turns", meanwhile)
+
+    assert (ahead_of(waits), inner) == (7, [0])
+
+
 def test_the_count_reads_the_indexes_of_what_waits_and_no_more(alice: User) -> None:
     make_prediction(alice)
 
