@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.confirming import ask_to_change, ask_to_confirm, confirm_email, find_asked
 from accounts.forms import EmailForm
+from accounts.mailed_links import behind_a_mailed_link
 from accounts.models import User
 from mlservice.lib.throttles import refuse_excess_letters
 
@@ -59,7 +60,7 @@ def tell_sent(request: HttpRequest, address: str) -> None:
     messages.info(request, sent % {"address": address})
 
 
-@never_cache
+@behind_a_mailed_link
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm by a button, for a mail program opens links by itself."""
     user, address = find_asked(token)

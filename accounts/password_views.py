@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import ForgottenForm, PasswordForm, ResetForm
+from accounts.mailed_links import behind_a_mailed_link
 from accounts.models import User
 from accounts.passwords import change_password, find_reset, reset_password, send_reset_link
 from mlservice.lib.throttles import refuse_excess_letters
@@ -58,7 +59,7 @@ def forgotten_password(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@never_cache
+@behind_a_mailed_link
 def reset(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Set a new password by a link; signing in with it is as guarded as ever."""
     find_reset(uid=uid, token=token)

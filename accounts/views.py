@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -26,6 +26,8 @@ from accounts.services import (
     register_user,
     sign_out_everywhere,
 )
+from billing.services import wallet_of
+from mlservice.lib.coming_back import own_address
 from mlservice.lib.throttles import refuse_excess_registrations
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -44,7 +46,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     if user is None:
         return render(request, "accounts/sign_up.html", {"form": form})
     login(request, user, backend=BACKEND)
-    return redirect(next_address(request))
+    messages.success(request, _("Your account is open."))
+    return redirect(first_address(request, user))
 
 
 def registered(form: SignUpForm) -> User | None:
@@ -71,11 +74,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def next_address(request: HttpRequest) -> str:
     """Give the address the visitor was on the way to, if it lies on this site."""
-    address = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return address if is_ours else settings.LOGIN_REDIRECT_URL
+    asked = request.GET.get("next", "")
+    return own_address(request, asked, otherwise=settings.LOGIN_REDIRECT_URL)
+
+
+def first_address(request: HttpRequest, user: User) -> str:
+    """Lead a newcomer whose wallet is empty past the top-up, and from there to a model."""
+    if wallet_of(user.pk).available:
+        return next_address(request)
+    going_on = own_address(request, request.GET.get("next", ""), otherwise="prediction_new")
+    return reverse("top_up", query={"next": going_on})
 
 
 @require_POST

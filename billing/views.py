@@ -18,6 +18,7 @@ from billing.receipts import price, receipt_of
 from billing.services import set_spending_cap, wallet_of
 from billing.statements import csv_response, month_after, month_before, month_of, statement
 from billing.top_ups import start_top_up
+from mlservice.lib.coming_back import own_address
 from mlservice.lib.errors import DomainError
 from mlservice.lib.idempotency import form_key
 from mlservice.lib.pagination import page_of
@@ -46,10 +47,10 @@ def top_up(request: HttpRequest) -> HttpResponse:
         return render(request, "billing/top_up.html", {"form": form, **price_example()})
     if started.status == TopUp.Status.PAID:
         messages.success(request, _("Your credits are in the wallet."))
-    elif started.payable_at:
+        return redirect(own_address(request, request.GET.get("next", ""), otherwise="wallet"))
+    if started.payable_at:
         return redirect("top_up_page", started.pk)
-    else:
-        messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
+    messages.info(request, _("The top-up waits for the operator. Credits follow on approval."))
     return redirect("wallet")
 
 

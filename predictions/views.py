@@ -8,13 +8,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.http import HTMX_STOP_POLLING
+from django_htmx.http import HTMX_STOP_POLLING, reswap
 
 from mlservice.lib.pagination import page_of
-from predictions import selectors, tables, wording
+from predictions import selectors, tables, turns, wording
 from predictions.errors import AlreadyFinished
 from predictions.forms import HistoryForm
 from predictions.models import Prediction
@@ -45,21 +47,38 @@ def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:
 
 @login_required
 @require_safe
+@never_cache
 @vary_on_headers("HX-Request")
 def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show a prediction; while it runs, htmx asks again and is told only of a change."""
+    """Show a prediction; while it runs, htmx asks again and is told how far it has come.
+
+    The page changes with the status alone. Going back asks anew, so that no old state is shown.
+    """
     shown = own_prediction(request, pk)
     if not request.headers.get("HX-Request"):
         return render(request, "predictions/detail.html", details(shown))
     if request.GET.get("seen") == shown.status:
-        return HttpResponse(status=204)
+        context = {"prediction": shown, **progress(shown), "is_out_of_band": True}
+        return reswap(render(request, "predictions/_progress.html", context), "none")
     status = HTMX_STOP_POLLING if shown.is_finished else 200
     part = "_result" if request.GET.get("as") == "result" else "_prediction"
     return render(request, f"predictions/{part}.html", details(shown), status=status)
 
 
+def progress(shown: Prediction) -> dict[str, Any]:
+    """Say how far it has come, and how long that took up to now or to the end."""
+    passed = (shown.completed_at or timezone.now()) - shown.created_at
+    return {
+        "status": shown.status,
+        "is_canceling": shown.cancel_requested_at is not None,
+        "ahead": turns.ahead_of(shown),
+        "elapsed": wording.duration(passed.total_seconds()),
+    }
+
+
 def details(shown: Prediction) -> dict[str, Any]:
     return {
+        **progress(shown),
         "prediction": shown,
         "columns": tables.column_titles(shown),
         "predicted": tables.prediction_title(shown),

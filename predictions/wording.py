@@ -112,3 +112,11 @@ FAILURES = {
 def failure(*, code: str, message: str) -> str:
     """Say why a prediction failed; what was recorded by default."""
     return str(FAILURES.get(code, message))
+
+
+def duration(seconds: float) -> str:
+    """Say a time in whole seconds, and in minutes where it is longer than one."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    if not minutes:
+        return _("%(seconds)d s") % {"seconds": rest}
+    return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}

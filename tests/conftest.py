@@ -19,7 +19,7 @@ from ml_models.models import ModelVersion
 from ml_models.releases import read_release
 from ml_models.selectors import forget_found_versions
 from ml_models.services import publish_version
-from predictions import selectors
+from predictions import selectors, turns
 from predictions.models import Prediction
 from predictions.services import prepare_submission, submit_prediction
 
@@ -60,6 +60,7 @@ def fresh_caches() -> None:
     forget_found_versions()
     ask_again()
     selectors.forget_backlog()
+    turns.forget_turns()
     cache.clear()
 
 

@@ -21,6 +21,9 @@ PUBLIC = {
     "sign_in",
     "sign_out",
     "set_language",
+    "set_theme",
+    # Answers 404 to all but developers.
+    "styleguide",
     "confirm_email",
     "forgotten_password",
     "reset_password",

@@ -161,9 +161,14 @@ def answer(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     return None
 
 
+# Refusals that have a page of their own; the others say their title and detail.
+PAGES = {"rate_limited": "429.html", "unavailable": "503.html"}
+
+
 def domain_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """Show a refusal that no form caught as a page with its title and what to do."""
-    response = render(request, "refusal.html", {"error": error}, status=error.status)
+    page = PAGES.get(error.code, "refusal.html")
+    response = render(request, page, {"error": error}, status=error.status)
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)
     return response

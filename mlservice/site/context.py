@@ -1,4 +1,4 @@
-"""What every template knows: the signed-in user's wallet, the version, whether this is a demo."""
+"""What every template knows: the user's wallet, the theme, the version, whether this is a demo."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 
 from billing.services import wallet_of
 from mlservice.lib.ids import new_id
+from mlservice.site.theme import theme_of
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -16,6 +17,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "wallet": SimpleLazyObject(lambda: wallet_of(request.user.pk)),
         # A form shown again after a refusal is still the same form.
         "form_nonce": request.POST.get("nonce") or new_id(),
+        "theme": theme_of(request),
         "version": settings.VERSION,
         "demo_mode": settings.DEMO_MODE,
     }

@@ -1,6 +1,8 @@
 """Signing up by the form: an account with its wallet, or the reason beside the field."""
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -19,7 +21,7 @@ def test_a_new_client_gets_a_wallet_and_is_signed_in(client: Client) -> None:
 
     carol = User.objects.get(username="carol")
     assert response.status_code == 302
-    assert response["Location"] == "/dashboard"
+    assert response["Location"] == "/wallet/top-up?next=%2Fpredictions%2Fnew"
     assert client.session["_auth_user_id"] == str(carol.pk)
     assert carol.wallet.balance == 0
     assert carol.language == "ru"
@@ -47,3 +49,25 @@ def test_who_is_signed_in_is_sent_on(page: PageOf, alice: User) -> None:
     response = page(alice).get("/sign-up")
 
     assert response["Location"] == "/dashboard"
+
+
+@pytest.mark.parametrize(
+    ("asked", "goes_on"),
+    [("/models/linear-regression", "/models/linear-regression"), ("//evil.example", None)],
+)
+def test_an_empty_wallet_is_filled_first_on_the_way_to_where_one_wanted(
+    client: Client, asked: str, goes_on: str | None
+) -> None:
+    response = client.post(f"/sign-up?next={asked}", GOOD)
+
+    way = parse_qs(urlsplit(response["Location"]).query)["next"]
+    assert response["Location"].startswith("/wallet/top-up?")
+    assert way == [goes_on or "/predictions/new"]
+
+
+def test_a_wallet_that_is_filled_at_once_needs_no_top_up(client: Client, settings: Any) -> None:
+    settings.SIGNUP_CREDITS = 5
+
+    response = client.post("/sign-up?next=/models/linear-regression", GOOD)
+
+    assert response["Location"] == "/models/linear-regression"

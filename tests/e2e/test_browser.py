@@ -145,6 +145,7 @@ def test_a_client_reads_a_receipt_and_is_warned_once(
     sign_up(visit, words)
     top_up(visit, words)
 
+    visit.open("/wallet")
     visit.follow(words["paid state"])
     visit.reach("/wallet/top-ups/[0-9a-f-]{36}", words["top-up"])
     visit.follow(words["receipt"])
@@ -195,11 +196,72 @@ def test_a_prediction_page_follows_the_work_by_itself(
         open_its_page(visit, words)
         status = visit.page.locator("header .badge")
         expect(status).to_have_text("starting")
+        expect(visit.page.locator("#progress [aria-current=step]")).to_have_text("In the queue")
+        expect(visit.page.locator("#progress")).to_contain_text("2 s so far")
+        visit.page.reload()
+        expect(status).to_have_text("starting")
+        heading = visit.page.locator("#rows-title")
+        stood_at = heading.bounding_box()
     finally:
         live_service.thaw("worker")
 
     expect(status).to_have_text("succeeded", timeout=30_000)
+    assert heading.bounding_box() == stood_at
     visit.take_picture()
+    visit.follow("Predictions")
+    visit.reach("/predictions", words["predictions"])
+    visit.page.go_back()
+    expect(status).to_have_text("succeeded")
+
+
+def test_a_message_lies_above_the_page_until_it_is_closed(visitor: Visitor) -> None:
+    visit, words = visitor("en", "phone"), WORDS["en"]
+    sign_up(visit, words)
+    top_up(visit, words)
+    heading = visit.page.get_by_role("heading", level=1)
+    stood_at = heading.bounding_box()
+
+    # By keyboard alone.
+    visit.page.get_by_role("button", name="Close").focus()
+    visit.page.keyboard.press("Enter")
+
+    expect(visit.page.get_by_role("status")).to_have_count(0)
+    assert heading.bounding_box() == stood_at
+    visit.page.wait_for_url("**/predictions/new")
+
+
+def test_a_visitor_chooses_the_colours_whatever_the_system_says(visitor: Visitor) -> None:
+    visit = visitor("en", "phone")
+    visit.page.emulate_media(color_scheme="dark")
+    visit.open("/")
+    grounds = [ground(visit)]
+
+    for name in ("Light", "Dark", "As the system"):
+        visit.page.get_by_role("button", name=name, exact=True).click()
+        chosen = visit.page.get_by_role("button", name=name, exact=True)
+        expect(chosen).to_have_attribute("aria-current", "true")
+        grounds.append(ground(visit))
+        visit.take_picture()
+
+    by_system, light, dark, again = grounds
+    assert by_system == dark == again != light
+
+
+def test_a_page_that_is_not_there_leads_on(visitor: Visitor) -> None:
+    for language, width, heading in (
+        ("en", "desk", "There is no such page"),
+        ("ru", "phone", "Такой страницы нет"),
+    ):
+        visit = visitor(language, width)
+        visit.open("/nothing/here")
+        visit.reach("/nothing/here", heading)
+        # What was looked for is the one trouble of this visit.
+        visit.troubles = [trouble for trouble in visit.troubles if "404" not in trouble]
+
+
+def ground(visit: Visit) -> str:
+    """Give the colour that a page really stands on."""
+    return str(visit.page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
 def sign_up(visit: Visit, words: dict[str, str]) -> None:
@@ -212,15 +274,13 @@ def sign_up(visit: Visit, words: dict[str, str]) -> None:
     visit.fill(words["e-mail"], f"{name}@example.com")
     visit.fill(words["password"], PASSWORD)
     visit.press(words["open an account"])
-    visit.reach("/dashboard", words["dashboard"])
+    visit.reach(r"/wallet/top-up\?next=%2Fpredictions%2Fnew", words["top up the wallet"])
 
 
 def top_up(visit: Visit, words: dict[str, str]) -> None:
-    visit.follow(words["top up"])
-    visit.reach("/wallet/top-up", words["top up the wallet"])
     visit.fill(words["credits"], str(CREDITS))
     visit.press(words["top up"])
-    visit.reach("/wallet", words["wallet"])
+    visit.reach("/predictions/new", words["new prediction"])
     expect(visit.page.get_by_role("status")).to_have_text(words["paid"])
 
 

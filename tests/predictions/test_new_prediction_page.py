@@ -117,7 +117,7 @@ def test_short_credits_are_said_over_the_form_with_the_way_to_more(
     shown = answer.content.decode()
     assert answer.status_code == 422
     assert "this takes 1,000, you have 999" in shown
-    assert 'href="/wallet/top-up"' in shown
+    assert 'href="/wallet/top-up?next=/predictions/new%3Fmodel%3Dlinear-regression"' in shown
     assert Prediction.objects.count() == 1
 
 

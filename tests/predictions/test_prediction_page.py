@@ -1,11 +1,15 @@
 """One prediction in the browser: it follows until the end, can be canceled and downloaded."""
 
 import csv
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from billing.services import wallet_of
@@ -45,15 +49,17 @@ def test_a_waiting_prediction_is_asked_for_again_every_second(
     assert b"<html" not in followed.content
 
 
-def test_an_unchanged_prediction_leaves_the_page_alone(
+def test_an_unchanged_prediction_changes_nothing_but_its_progress(
     page: PageOf, alice: User, waiting: Prediction
 ) -> None:
     unchanged = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
     run([waiting.pk])
     changed = page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX)
 
-    assert (unchanged.status_code, unchanged.content) == (204, b"")
-    assert changed.status_code == 286
+    assert (unchanged.status_code, unchanged["HX-Reswap"]) == (200, "none")
+    assert unchanged.content.strip().startswith(b'<div class="progress" id="progress" hx-swap-oob')
+    assert b'id="prediction"' not in unchanged.content
+    assert (changed.status_code, "HX-Reswap" in changed) == (286, False)
 
 
 def test_the_asking_ends_with_the_prediction(
@@ -161,3 +167,79 @@ def test_it_needs_a_sign_in(client: Client, mixed: Prediction, method: str, path
 
 def test_canceling_takes_a_post(page: PageOf, alice: User, waiting: Prediction) -> None:
     assert page(alice).get(f"/predictions/{waiting.pk}/cancel").status_code == 405
+
+
+def test_going_back_asks_anew_and_a_fragment_is_never_taken_for_the_page(
+    page: PageOf, alice: User, waiting: Prediction
+) -> None:
+    answers = [
+        page(alice).get(f"/predictions/{waiting.pk}"),
+        page(alice).get(f"/predictions/{waiting.pk}?seen=starting", headers=HTMX),
+    ]
+
+    for answer in answers:
+        assert "no-store" in answer["Cache-Control"]
+        assert "HX-Request" in answer["Vary"]
+
+
+def steps(page: str) -> list[str]:
+    return re.findall(r'progress__step--(\w+)"', page)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("starting", ["current", "ahead", "ahead"]),
+        ("processing", ["done", "current", "ahead"]),
+        ("succeeded", ["done", "done", "done"]),
+        ("failed", ["done", "done", "failed"]),
+        ("canceled", ["done", "ahead", "canceled"]),
+    ],
+)
+def test_each_status_is_a_step(status: str, expected: list[str]) -> None:
+    shown = render_to_string("predictions/_progress.html", {"status": status, "elapsed": "2 s"})
+
+    assert steps(shown) == expected
+    assert shown.count('aria-current="step"') == expected.count("current")
+
+
+def test_the_time_runs_until_the_end_and_then_stands(
+    page: PageOf, alice: User, waiting: Prediction
+) -> None:
+    began = timezone.now() - timedelta(seconds=75)
+    Prediction.objects.filter(pk=waiting.pk).update(created_at=began)
+    path = f"/predictions/{waiting.pk}"
+
+    running = page(alice).get(path).content.decode()
+    run([waiting.pk])
+    Prediction.objects.filter(pk=waiting.pk).update(completed_at=began + timedelta(seconds=7))
+    ended = page(alice).get(path).content.decode()
+
+    assert "1 min 15 s so far." in running
+    assert "Ended after 7 s." in ended
+
+
+def test_what_is_to_come_has_its_place_kept(page: PageOf, alice: User, waiting: Prediction) -> None:
+    path = f"/predictions/{waiting.pk}"
+    before = page(alice).get(path).content.decode()
+    run([waiting.pk])
+    after = page(alice).get(path).content.decode()
+
+    for shown in (before, after):
+        assert shown.count('class="figure-card__value') == 1
+        assert "Outcome" in shown
+        assert "<dt>Took</dt>" in shown
+    assert "up to 1 credit" in " ".join(before.split())
+
+
+def test_a_message_is_a_toast_that_closes_without_a_script(
+    page: PageOf, alice: User, mixed: Prediction
+) -> None:
+    answer = page(alice).post(f"/predictions/{mixed.pk}/cancel", follow=True)
+
+    shown = answer.content.decode()
+    toast = shown.partition("<dialog")[2].partition("</dialog>")[0]
+    assert 'role="status"' in toast
+    assert "had finished before" in toast
+    assert '<form method="dialog">' in toast
+    assert "had finished before" not in shown.partition("<main")[2]
