@@ -24,8 +24,6 @@ from predictions.services import cancel_prediction
 
 PAGE_SIZE = 25
 SHOWN_ROWS = 100
-# Most predictions take less, so that the page which follows shows the result at once.
-WAIT_SECONDS = 2.0
 
 
 @login_required

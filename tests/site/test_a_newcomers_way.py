@@ -36,7 +36,7 @@ def test_a_newcomer_predicts_after_eight_things_done(
     client: Client, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thing done is a click or a filled field; what a form brings filled is none."""
-    monkeypatch.setattr("predictions.views.WAIT_SECONDS", 0)
+    monkeypatch.setattr("predictions.playground.WAIT_SECONDS", 0)
     done = 0
 
     assert 'href="/sign-up"' in client.get("/").content.decode()
