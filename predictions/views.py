@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,7 +22,8 @@ from mlservice.lib.idempotency import form_key
 from mlservice.lib.pagination import page_of
 from predictions import selectors, tables, wording
 from predictions.errors import AlreadyFinished
-from predictions.forms import HistoryForm, OneRowForm, TableForm, VersionForm
+from predictions.forms import OneRowForm, TableForm, VersionForm
+from predictions.history import MOST_IN_A_FILE, HistoryForm, history_csv
 from predictions.models import Prediction
 from predictions.quotes import quote_rows
 from predictions.services import as_rows, cancel_prediction, prepare_submission
@@ -41,9 +42,20 @@ def predictions(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET)
     mine = Prediction.objects.for_user(request.user.pk).without_rows().newest_first()
     page = page_of(form.narrow(mine), request.GET, PAGE_SIZE)
-    is_narrowed = any(request.GET.get(name) for name in form.fields)
-    context = {"form": form, "page": page, "is_narrowed": is_narrowed}
+    context = {"form": form, "page": page, "most_in_a_file": MOST_IN_A_FILE}
     return render(request, "predictions/list.html", context)
+
+
+@login_required
+@require_safe
+def predictions_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Hand out the history, narrowed as asked, as CSV."""
+    mine = Prediction.objects.for_user(request.user.pk)
+    return StreamingHttpResponse(
+        history_csv(HistoryForm(request.GET).narrow(mine)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="predictions.csv"'},
+    )
 
 
 @login_required
