@@ -134,9 +134,9 @@ class Prediction(models.Model):
             # What the dashboard adds up is read from the index alone.
             models.Index(
                 fields=["user", "completed_at"],
-                include=["version", "cost"],
-                condition=Q(status="succeeded"),
-                name="prediction_spend",
+                include=["version", "cost", "status", "created_at"],
+                condition=Q(completed_at__isnull=False),
+                name="prediction_finished",
             ),
             models.Index(
                 fields=["deadline"],

@@ -7,7 +7,11 @@ table behind it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from mlservice.lib.scales import nice_edges
 from mlservice.lib.schema import shown_number
@@ -94,6 +98,15 @@ def x_ticks(scale: Scale, words: Words = shown_number) -> list[Tick]:
 
 def y_ticks(scale: Scale, words: Words = shown_number) -> list[Tick]:
     return [Tick(from_above(scale.place(value)), words(value)) for value in scale.values()]
+
+
+def day_ticks(days: Sequence[date]) -> list[Tick]:
+    """Name the first and the last of the days, each below the middle of its bar."""
+    half = 50 / len(days)
+    return [
+        Tick(round(half, 2), date_format(days[0], "j E")),
+        Tick(round(100 - half, 2), _("today")),
+    ]
 
 
 def from_above(place: float) -> float:

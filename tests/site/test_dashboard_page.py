@@ -17,7 +17,8 @@ from billing.services import wallet_of
 from ml_models.models import ModelVersion
 from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
-from mlservice.site.spending import recent_spend
+from mlservice.site.last_days import finished
+from mlservice.site.spending import Spending, spend_of
 from predictions import runner
 from predictions.models import Prediction
 from tests.conftest import make_prediction
@@ -52,6 +53,10 @@ def make_charged(user: User, version: ModelVersion, *, amount: int, days_ago: in
         cost=amount,
         completed_at=done,
     )
+
+
+def recent_spend(*, user_id: int) -> Spending:
+    return spend_of(finished(user_id=user_id))
 
 
 def chart_in(shown: str) -> str:
