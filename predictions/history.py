@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy
 
 from billing.models import MAX_AMOUNT
 from ml_models.models import MLModel
-from mlservice.lib.ids import first_id_at
 from predictions.csv import table_lines
 from predictions.models import Prediction, PredictionQuerySet
 
@@ -24,8 +23,6 @@ SHORTEST_BEGINNING = 8
 ID_DIGITS = 32
 MOST_IN_A_FILE = 10_000
 READ_AT_ONCE = 1_000
-# Ids are made by the web's clock and `created_at` by the database's; they are never further apart.
-CLOCKS_APART = timedelta(hours=1)
 IN_THE_CALENDAR = (MinValueValidator(date(1971, 1, 1)), MaxValueValidator(date(9998, 1, 1)))
 MAX_VERSION = 2**31 - 1
 HEADER = (
@@ -160,17 +157,6 @@ def of_ids(predictions: PredictionQuerySet, ids: IdRange) -> PredictionQuerySet:
     return predictions.filter(pk__gte=ids.first, pk__lte=ids.last)
 
 
-def since(predictions: PredictionQuerySet, day: date) -> PredictionQuerySet:
-    """Take what was sent on a day or later: ids sort by time, so the index finds the range."""
-    began = midnight(day)
-    return predictions.filter(pk__gte=first_id_at(began - CLOCKS_APART), created_at__gte=began)
-
-
-def until(predictions: PredictionQuerySet, day: date) -> PredictionQuerySet:
-    ended = midnight(day + timedelta(days=1))
-    return predictions.filter(pk__lt=first_id_at(ended + CLOCKS_APART), created_at__lt=ended)
-
-
 def midnight(day: date) -> datetime:
     """Return when a day begins where the reader lives."""
     return timezone.make_aware(datetime.combine(day, time.min))
@@ -193,8 +179,8 @@ def with_metadata(predictions: PredictionQuerySet, text: str) -> PredictionQuery
 NARROW: dict[str, Any] = {
     "model": lambda predictions, model: predictions.filter(version__model=model),
     "status": lambda predictions, status: predictions.filter(status=status),
-    "since": since,
-    "until": until,
+    "since": lambda predictions, day: predictions.sent_since(midnight(day)),
+    "until": lambda predictions, day: predictions.sent_before(midnight(day + timedelta(days=1))),
     "id": of_ids,
     "version": lambda predictions, number: predictions.filter(version__number=number),
     "source": lambda predictions, source: predictions.filter(source=source),

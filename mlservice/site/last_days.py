@@ -55,7 +55,7 @@ def _rows(query: str, user_id: int | None) -> list[tuple[Any, ...]]:
         timezone.make_aware(datetime.combine(day, time.min))
         for day in (*days, days[-1] + timedelta(days=1))
     ]
-    asked = {
+    asked: dict[str, Any] = {
         "days": days,
         "began": midnights[:-1],
         "ended": midnights[1:],

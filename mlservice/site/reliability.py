@@ -98,14 +98,13 @@ class Reliability:
             line=charts.polyline(middle),
             dots=charts.dots(middle),
             head=[_("Day"), _("Median, s"), _("95th percentile, s"), _("Predictions")],
-            rows=[
-                [
-                    *(date_format(took.day, "j E"), shown(took.median), shown(took.p95)),
-                    shown(took.predictions),
-                ]
-                for took in self.times
-            ],
+            rows=[time_row(took) for took in self.times],
         )
+
+
+def time_row(took: Took) -> list[str]:
+    day = date_format(took.day, "j E") if took.day else ""
+    return [day, shown(took.median), shown(took.p95), shown(took.predictions)]
 
 
 def reliability_of(ended: Sequence[Finished], timed: Sequence[Took]) -> Reliability:
