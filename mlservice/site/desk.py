@@ -108,11 +108,11 @@ def tried_and_broken() -> Iterator[Figure]:
 
 def candidate(model: MLModel) -> Figure:
     version: Any = model.candidate
-    share = _("version %(number)s for %(share)s%% of the users")
+    said = _("of the users: version %(number)s, %(status)s")
     return Figure(
         title=_("Candidate of %(model)s") % {"model": model.local_title},
-        value=version.get_status_display(),
-        note=share % {"number": version.number, "share": model.candidate_share},
+        value=f"{model.candidate_share}%",
+        note=said % {"number": version.number, "status": version.get_status_display()},
         address=reverse("admin:predictions_comparison", args=[model.pk]),
         right=right_to(Prediction),
         is_wrong=not version.is_published,

@@ -30,8 +30,12 @@ class Reliability:
     overall: Took | None
 
     @property
+    def failures(self) -> int:
+        return self.failed.total()
+
+    @property
     def ended(self) -> int:
-        return self.succeeded.total() + self.failed.total()
+        return self.succeeded.total() + self.failures
 
     @property
     def success_rate(self) -> str:
@@ -44,9 +48,9 @@ class Reliability:
         return any(took.predictions == TIMED_A_DAY for took in self.times)
 
     @property
-    def failures(self) -> charts.Chart | None:
+    def failures_chart(self) -> charts.Chart | None:
         """Draw how many of each day's predictions failed; nothing when none did."""
-        if not self.failed.total():
+        if not self.failures:
             return None
         shares = [self._failed_share(day) for day in self.days]
         names = [date_format(day, "j E") for day in self.days]
@@ -75,7 +79,7 @@ class Reliability:
         return round(100 * self.failed[day] / max(1, self._ended_on(day)), 1)
 
     @property
-    def latency(self) -> charts.Chart:
+    def latency_chart(self) -> charts.Chart:
         """Draw the median of each day that has one, and above it where nineteen in twenty end."""
         place = {day: number + 0.5 for number, day in enumerate(self.days)}
         xs = [place[took.day] for took in self.times if took.day]

@@ -13,13 +13,20 @@ from mlservice.lib import charts
 from mlservice.lib.schema import shown
 from mlservice.site.last_days import DAYS, Finished, last_days
 
+# So many models are told apart in the chart; the rest are one part.
+OWN_PARTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class DaySpend:
-    """What the predictions that were done on one day cost together, in credits."""
+    """What the predictions that were done on one day cost, in credits, by the ids of models."""
 
     day: date
-    amount: int
+    of_models: Counter[int]
+
+    @property
+    def amount(self) -> int:
+        return self.of_models.total()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,11 @@ class Spending:
 
     @property
     def chart(self) -> charts.Chart:
-        """Draw the days as bars; only the first and the last are named below them."""
+        """Draw the days as bars, each made of its models; the first and the last are named."""
         days = [date_format(day.day, "j E") for day in self.days]
         amounts = [day.amount for day in self.days]
+        parts = [self._parts(day) for day in self.days]
+        named = self._names() if len(self.models) > 1 else []
         scale = charts.scale_of(0, *amounts, most=charts.MOST_TICKS - 2)
         labels = [f"{day}: {shown(amount)}" for day, amount in zip(days, amounts, strict=True)]
         return charts.Chart(
@@ -66,32 +75,41 @@ class Spending:
             y_title=_("Credits"),
             x_ticks=charts.day_ticks([day.day for day in self.days]),
             y_ticks=charts.y_ticks(scale),
-            bars=charts.bars(amounts, labels, scale),
-            head=[_("Day"), _("Credits")],
-            rows=[[day, shown(amount)] for day, amount in zip(days, amounts, strict=True)],
+            bars=list(charts.stacks(parts, labels, scale)),
+            legend=named,
+            head=[_("Day"), *named, _("Credits")],
+            rows=[
+                [day, *(map(shown, part) if named else ()), shown(amount)]
+                for day, part, amount in zip(days, parts, amounts, strict=True)
+            ],
         )
+
+    def _names(self) -> list[str]:
+        """Name the models that have a part of their own, and what the rest are together."""
+        names = [spent.model.local_title for spent in self.models[:OWN_PARTS]]
+        return [*names, _("Others")] if len(self.models) > OWN_PARTS else names
+
+    def _parts(self, day: DaySpend) -> list[int]:
+        own = [day.of_models[spent.model.pk] for spent in self.models[:OWN_PARTS]]
+        return [*own, day.amount - sum(own)] if len(self.models) > OWN_PARTS else own
 
 
 def spend_of(ended: Sequence[Finished]) -> Spending:
-    """Add up what was charged, once by day and once by model."""
-    by_day: Counter[date] = Counter()
-    for row in ended:
-        by_day[row.day] += row.spent
-    return Spending([DaySpend(day, by_day[day]) for day in last_days()], by_model(ended))
-
-
-def by_model(ended: Sequence[Finished]) -> list[ModelSpend]:
-    """Join the versions of each model that was paid for."""
+    """Add up what was charged, once by day and once by model, whatever the version."""
     charged = [row for row in ended if row.spent]
-    versions = ModelVersion.objects.select_related("model").only("model")
-    model_of = {
-        version.pk: version.model
-        for version in versions.filter(pk__in={row.version_id for row in charged})
-    }
+    model_of = models_by_version({row.version_id for row in charged})
+    by_day = {day: DaySpend(day, Counter()) for day in last_days()}
     spent: Counter[MLModel] = Counter()
     number: Counter[MLModel] = Counter()
     for row in charged:
         model = model_of[row.version_id]
+        by_day[row.day].of_models[model.pk] += row.spent
         spent[model] += row.spent
         number[model] += row.succeeded
-    return [ModelSpend(model, number[model], amount) for model, amount in spent.most_common()]
+    models = [ModelSpend(model, number[model], amount) for model, amount in spent.most_common()]
+    return Spending(list(by_day.values()), models)
+
+
+def models_by_version(version_ids: set[int]) -> dict[int, MLModel]:
+    versions = ModelVersion.objects.select_related("model").only("model")
+    return {version.pk: version.model for version in versions.filter(pk__in=version_ids)}

@@ -163,7 +163,8 @@ def test_a_candidate_leads_to_its_comparison(
 
     figure = figures(client)["Candidate of Linear Regression"]
 
-    assert figure.note == "version 2 for 20% of the users"
+    assert figure.value == "20%"
+    assert figure.note == "of the users: version 2, published"
     assert not figure.is_wrong
     assert client.get(figure.address).context["comparison"].candidate == second
 
