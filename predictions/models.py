@@ -34,6 +34,12 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
     def sent_before(self, moment: datetime) -> "PredictionQuerySet":
         return self.filter(pk__lt=first_id_at(moment + CLOCKS_APART), created_at__lt=moment)
 
+    def waiting(self) -> "PredictionQuerySet":
+        """Take what no worker has begun, by two partial indexes; the status alone has none."""
+        unpublished = Q(status=Prediction.Status.STARTING, published_at__isnull=True)
+        published = Q(status=Prediction.Status.STARTING, published_at__isnull=False)
+        return self.filter(unpublished | published)
+
     def with_version(self) -> "PredictionQuerySet":
         return self.select_related("version__model", "hold")
 
