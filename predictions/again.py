@@ -30,7 +30,7 @@ def prediction_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "version": version,
         "form": form,
-        "as": "table" if isinstance(form, TableForm) else None,
+        "as": "table" if isinstance(form, TableForm) else "",
         "is_explained": earlier.explain,
         "example_table": tables.example_table(version),
     }
