@@ -23,7 +23,8 @@ from mlservice.lib.pagination import page_of
 from predictions import selectors, tables, wording
 from predictions.errors import AlreadyFinished
 from predictions.forms import OneRowForm, TableForm, VersionForm
-from predictions.history import MOST_IN_A_FILE, HistoryForm, history_csv
+from predictions.history import HistoryForm
+from predictions.history_csv import MOST_IN_A_FILE, history_csv
 from predictions.models import Prediction
 from predictions.quotes import quote_rows
 from predictions.services import as_rows, cancel_prediction, prepare_submission

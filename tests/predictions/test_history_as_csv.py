@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from ml_models.models import ModelVersion
-from predictions import history
+from predictions import history_csv
 from predictions.models import Prediction
 from predictions.runner import run
 from tests.conftest import make_prediction
@@ -70,7 +70,7 @@ def test_the_page_leads_to_the_file_with_its_filters(
 def test_it_is_cut_at_the_limit_and_says_so_in_its_last_line(
     page: PageOf, alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "MOST_IN_A_FILE", 2)
+    monkeypatch.setattr(history_csv, "MOST_IN_A_FILE", 2)
     made = [make_prediction(alice) for _ in range(3)]
 
     whole = lines_of(page(alice), id=str(made[0].pk))
