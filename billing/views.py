@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.forms import CapForm, ThresholdForm, TopUpForm
 from billing.low_balance import dismiss_low_balance, set_low_balance_threshold
 from billing.models import LedgerEntry, TopUp
+from billing.providers import enabled, what_next
 from billing.receipts import price, receipt_of
 from billing.services import set_spending_cap, wallet_of
 from billing.statements import csv_response, month_after, month_before, month_of, statement
@@ -44,7 +45,8 @@ def top_up(request: HttpRequest) -> HttpResponse:
     form = TopUpForm(request.POST or None)
     started = begun(request, form) if form.is_valid() else None
     if started is None:
-        return render(request, "billing/top_up.html", {"form": form, **price_example()})
+        context = {"form": form, "providers": enabled().values(), **price_example()}
+        return render(request, "billing/top_up.html", context)
     if started.status == TopUp.Status.PAID:
         messages.success(request, _("Your credits are in the wallet."))
         return redirect(own_address(request, request.GET.get("next", ""), otherwise="wallet"))
@@ -75,7 +77,11 @@ def wallet_statement(request: HttpRequest, month: str) -> HttpResponseBase:
 def top_up_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show one's own top-up: what it is for, where it stands and what the operator noted."""
     shown = get_object_or_404(TopUp, pk=pk, wallet__user=request.user.pk)
-    context = {"top_up": shown, "price": price(shown.cents, shown.currency)}
+    context = {
+        "top_up": shown,
+        "price": price(shown.cents, shown.currency),
+        "what_next": what_next(shown),
+    }
     return render(request, "billing/top_up_page.html", context)
 
 

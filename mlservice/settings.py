@@ -465,4 +465,5 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}
     ],
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "mlservice.site.desk.home",
 }

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -138,13 +139,32 @@ def _row(
     return row
 
 
-def write_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def write_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Write a table whose cells no spreadsheet takes for formulas."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table)
-    writer.writerow([_harmless(cell) for cell in header])
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    return table.getvalue()
+    return "".join(table_lines(header, rows))
+
+
+def table_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield the lines of such a table one by one, for one that need not fit into memory."""
+    write = csv.writer(_Echo()).writerow
+    for cells in chain([header], rows):
+        yield write([_harmless(cell) for cell in cells])
+
+
+def rows_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as `read_rows` reads them: for a form, so each cell stays as it is."""
+    write = csv.writer(_Echo()).writerow
+    lines = ([_plain(row.get(name)) for name in names] for row in rows)
+    return "".join(write(cells) for cells in chain([names], lines))
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def _plain(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _harmless(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The forms of the prediction pages: which version, a table of rows, and narrowing the history."""
+"""The forms of the prediction pages: which version, one row, a table of rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ml_models.models import MLModel, ModelVersion
+from ml_models.models import ModelVersion
 from mlservice.lib.errors import DomainError
 from mlservice.lib.schema_form import RowForm
 from predictions import csv, wording
-from predictions.models import Prediction, PredictionQuerySet
 
 MAX_TABLE_BYTES = 1_000_000
 
@@ -121,44 +120,3 @@ class TableForm(forms.Form):
 
 def capitalised(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
-
-
-class HistoryForm(forms.Form):
-    """Narrows the history by model, status and days, both days included."""
-
-    model = forms.ModelChoiceField(
-        label=gettext_lazy("Model"),
-        queryset=MLModel.objects.order_by("slug"),
-        to_field_name="slug",
-        empty_label=gettext_lazy("All models"),
-        required=False,
-    )
-    status = forms.ChoiceField(
-        label=gettext_lazy("Status"),
-        choices=[("", gettext_lazy("Any status")), *Prediction.Status.choices],
-        required=False,
-    )
-    since = forms.DateField(
-        label=gettext_lazy("From"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        required=False,
-    )
-    until = forms.DateField(
-        label=gettext_lazy("To"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        required=False,
-    )
-
-    def narrow(self, predictions: PredictionQuerySet) -> PredictionQuerySet:
-        """Apply what is filled in and valid."""
-        self.is_valid()
-        chosen = {LOOKUPS[name]: value for name, value in self.cleaned_data.items() if value}
-        return predictions.filter(**chosen)
-
-
-LOOKUPS = {
-    "model": "version__model",
-    "status": "status",
-    "since": "created_at__date__gte",
-    "until": "created_at__date__lte",
-}

@@ -1,5 +1,6 @@
 """A prediction at rest: it is the outbox, the work item and the result in one row."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,7 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Hold
 from ml_models.models import ModelVersion
-from mlservice.lib.ids import new_id
+from mlservice.lib.ids import first_id_at, new_id
+
+# Ids are made by the web's clock and `created_at` by the database's; they are never further apart.
+CLOCKS_APART = timedelta(hours=1)
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
@@ -22,6 +26,19 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
     def newest_first(self) -> "PredictionQuerySet":
         return self.order_by("-id")
+
+    def sent_since(self, moment: datetime) -> "PredictionQuerySet":
+        """Take what was sent from a moment on: ids sort by time, so an index finds the range."""
+        return self.filter(pk__gte=first_id_at(moment - CLOCKS_APART), created_at__gte=moment)
+
+    def sent_before(self, moment: datetime) -> "PredictionQuerySet":
+        return self.filter(pk__lt=first_id_at(moment + CLOCKS_APART), created_at__lt=moment)
+
+    def waiting(self) -> "PredictionQuerySet":
+        """Take what no worker has begun, by two partial indexes; the status alone has none."""
+        unpublished = Q(status=Prediction.Status.STARTING, published_at__isnull=True)
+        published = Q(status=Prediction.Status.STARTING, published_at__isnull=False)
+        return self.filter(unpublished | published)
 
     def with_version(self) -> "PredictionQuerySet":
         return self.select_related("version__model", "hold")
@@ -134,9 +151,9 @@ class Prediction(models.Model):
             # What the dashboard adds up is read from the index alone.
             models.Index(
                 fields=["user", "completed_at"],
-                include=["version", "cost"],
-                condition=Q(status="succeeded"),
-                name="prediction_spend",
+                include=["version", "cost", "status", "created_at"],
+                condition=Q(completed_at__isnull=False),
+                name="prediction_finished",
             ),
             models.Index(
                 fields=["deadline"],

@@ -20,7 +20,7 @@ def backlog() -> int:
     global _backlog
     read_at, count = _backlog
     if time.monotonic() - read_at > BACKLOG_CACHE_SECONDS:
-        count = Prediction.objects.filter(status=Prediction.Status.STARTING).count()
+        count = Prediction.objects.waiting().count()
         _backlog = (time.monotonic(), count)
     return count
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +18,8 @@ from django_htmx.http import HTMX_STOP_POLLING, reswap
 from mlservice.lib.pagination import page_of
 from predictions import selectors, tables, turns, wording
 from predictions.errors import AlreadyFinished
-from predictions.forms import HistoryForm
+from predictions.history import HistoryForm
+from predictions.history_csv import MOST_IN_A_FILE, history_csv
 from predictions.models import Prediction
 from predictions.services import cancel_prediction
 
@@ -33,9 +34,20 @@ def predictions(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET)
     mine = Prediction.objects.for_user(request.user.pk).without_rows().newest_first()
     page = page_of(form.narrow(mine), request.GET, PAGE_SIZE)
-    is_narrowed = any(request.GET.get(name) for name in form.fields)
-    context = {"form": form, "page": page, "is_narrowed": is_narrowed}
+    context = {"form": form, "page": page, "most_in_a_file": MOST_IN_A_FILE}
     return render(request, "predictions/list.html", context)
+
+
+@login_required
+@require_safe
+def predictions_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Hand out the history, narrowed as asked, as CSV."""
+    mine = Prediction.objects.for_user(request.user.pk)
+    return StreamingHttpResponse(
+        history_csv(HistoryForm(request.GET).narrow(mine)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="predictions.csv"'},
+    )
 
 
 def own_prediction(request: HttpRequest, pk: UUID) -> Prediction:

@@ -14,9 +14,10 @@ from billing.providers.stripe import Stripe
 
 
 class Provider(Protocol):
-    """One way to pay. `title` is what a client reads when choosing."""
+    """One way to pay. `title` is what a client reads when choosing, `what_next` what follows."""
 
     title: Any
+    what_next: Any
 
     def accept(self, top_up: TopUp) -> None:
         """Act inside the transaction that makes the top-up: never talk to the outside here."""
@@ -31,6 +32,13 @@ PROVIDERS: dict[str, Provider] = {"demo": Demo(), "manual": Manual(), "stripe": 
 def enabled() -> dict[str, Provider]:
     """Give the providers that the settings name, the first one being the default."""
     return {name: PROVIDERS[name] for name in settings.TOP_UP_PROVIDERS}
+
+
+def what_next(top_up: TopUp) -> Any:
+    """Say what a top-up waits for, nothing once it has ended."""
+    if top_up.status != TopUp.Status.PENDING or top_up.provider not in PROVIDERS:
+        return ""
+    return PROVIDERS[top_up.provider].what_next
 
 
 def check_provider(name: str) -> str:

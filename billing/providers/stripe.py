@@ -26,6 +26,10 @@ CHECKOUT_OPEN = timedelta(hours=23)
 
 class Stripe:
     title = _("Card, through Stripe")
+    what_next = _(
+        "You pay by card on Stripe's page. The credits come as soon as Stripe reports the payment, "
+        "mostly within a minute."
+    )
 
     def accept(self, top_up: TopUp) -> None:
         """The money comes by an event, so nothing happens here."""

@@ -5,9 +5,13 @@ its letters keep their size. `templates/partials/chart.html` draws a `Chart`, wi
 table behind it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from mlservice.lib.scales import nice_edges
 from mlservice.lib.schema import shown_number
@@ -43,17 +47,22 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle on the drawing; one of nothing is drawn as a faint line."""
+    """A rectangle on the drawing; one of nothing is drawn as a faint line.
+
+    `below` is how high it stands on others, `tone` which part of its stack it is, from 1 on.
+    """
 
     x: float
     width: float
     height: float
     label: str
     is_zero: bool
+    below: float = 0.0
+    tone: int = 1
 
     @property
     def y(self) -> float:
-        return from_above(self.height)
+        return from_above(self.below + self.height)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +82,7 @@ class Chart:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     bars: Sequence[Bar] = ()
+    legend: Sequence[str] = ()
     band: str = ""
     line: str = ""
     dots: str = ""
@@ -96,6 +106,15 @@ def y_ticks(scale: Scale, words: Words = shown_number) -> list[Tick]:
     return [Tick(from_above(scale.place(value)), words(value)) for value in scale.values()]
 
 
+def day_ticks(days: Sequence[date]) -> list[Tick]:
+    """Name the first and the last of the days, each below the middle of its bar."""
+    half = 50 / len(days)
+    return [
+        Tick(round(half, 2), date_format(days[0], "j E")),
+        Tick(round(100 - half, 2), _("today")),
+    ]
+
+
 def from_above(place: float) -> float:
     return round(100 - place, 2)
 
@@ -113,6 +132,20 @@ def bars(amounts: Sequence[float], labels: Sequence[str], scale: Scale) -> list[
         )
         for index, (amount, label) in enumerate(zip(amounts, labels, strict=True))
     ]
+
+
+def stacks(parts: Sequence[Sequence[float]], labels: Sequence[str], scale: Scale) -> Iterator[Bar]:
+    """Stand the parts of each amount on one another; a stack of nothing is one bar of nothing."""
+    whole = bars([sum(amounts) for amounts in parts], labels, scale)
+    for bar, amounts in zip(whole, parts, strict=True):
+        if bar.is_zero:
+            yield bar
+        below = 0.0
+        for tone, amount in enumerate(amounts, start=1):
+            if amount:
+                height = round(bar.height * amount / sum(amounts), 2)
+                yield replace(bar, below=below, height=height, tone=tone)
+                below += height
 
 
 def points(xs: Sequence[float], ys: Sequence[float], x: Scale, y: Scale) -> list[tuple[str, str]]:

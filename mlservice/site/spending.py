@@ -1,32 +1,32 @@
 """The spend of a month, day by day with the chart that shows it, and model by model."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date
 
-from django.db.models import Count, Sum
-from django.db.models.functions import TruncDate
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from ml_models.models import MLModel, ModelVersion
 from mlservice.lib import charts
 from mlservice.lib.schema import shown
-from predictions.models import Prediction
+from mlservice.site.last_days import DAYS, Finished, last_days
 
-DAYS = 30
-# Where the first and the last bar stand, in percent of the width.
-FIRST_BAR, LAST_BAR = round(50 / DAYS, 2), round(100 - 50 / DAYS, 2)
+# So many models are told apart in the chart; the rest are one part.
+OWN_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DaySpend:
-    """What the predictions that were done on one day cost together, in credits."""
+    """What the predictions that were done on one day cost, in credits, by the ids of models."""
 
     day: date
-    amount: int
+    of_models: Counter[int]
+
+    @property
+    def amount(self) -> int:
+        return self.of_models.total()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,17 @@ class Spending:
     def highest(self) -> int:
         return max(day.amount for day in self.days)
 
+    def days_left(self, available: int) -> int | None:
+        """Say for how many days credits last if they are spent as in these; None at no spend."""
+        return available * DAYS // self.total if self.total else None
+
     @property
     def chart(self) -> charts.Chart:
-        """Draw the days as bars; only the first and the last are named below them."""
+        """Draw the days as bars, each made of its models; the first and the last are named."""
         days = [date_format(day.day, "j E") for day in self.days]
         amounts = [day.amount for day in self.days]
+        parts = [self._parts(day) for day in self.days]
+        named = self._names() if len(self.models) > 1 else []
         scale = charts.scale_of(0, *amounts, most=charts.MOST_TICKS - 2)
         labels = [f"{day}: {shown(amount)}" for day, amount in zip(days, amounts, strict=True)]
         return charts.Chart(
@@ -67,47 +73,43 @@ class Spending:
             % {"highest": shown(self.highest)},
             x_title="",
             y_title=_("Credits"),
-            x_ticks=[charts.Tick(FIRST_BAR, days[0]), charts.Tick(LAST_BAR, _("today"))],
+            x_ticks=charts.day_ticks([day.day for day in self.days]),
             y_ticks=charts.y_ticks(scale),
-            bars=charts.bars(amounts, labels, scale),
-            head=[_("Day"), _("Credits")],
-            rows=[[day, shown(amount)] for day, amount in zip(days, amounts, strict=True)],
+            bars=list(charts.stacks(parts, labels, scale)),
+            legend=named,
+            head=[_("Day"), *named, _("Credits")],
+            rows=[
+                [day, *(map(shown, part) if named else ()), shown(amount)]
+                for day, part, amount in zip(days, parts, amounts, strict=True)
+            ],
         )
 
+    def _names(self) -> list[str]:
+        """Name the models that have a part of their own, and what the rest are together."""
+        names = [spent.model.local_title for spent in self.models[:OWN_PARTS]]
+        return [*names, _("Others")] if len(self.models) > OWN_PARTS else names
 
-def recent_spend(*, user_id: int | None) -> Spending:
-    """Add up what a user's predictions cost in the last days of the current time zone."""
-    first = timezone.localdate() - timedelta(days=DAYS - 1)
-    rows = charged_since(user_id, first)
-    by_day: Counter[date] = Counter()
-    for row in rows:
-        by_day[row["day"]] += row["spent"]
-    days = [first + timedelta(days=index) for index in range(DAYS)]
-    return Spending([DaySpend(day, by_day[day]) for day in days], by_model(rows))
+    def _parts(self, day: DaySpend) -> list[int]:
+        own = [day.of_models[spent.model.pk] for spent in self.models[:OWN_PARTS]]
+        return [*own, day.amount - sum(own)] if len(self.models) > OWN_PARTS else own
 
 
-def charged_since(user_id: int | None, first: date) -> list[dict[str, Any]]:
-    """Add up by day and version what was charged; both views of it come from these rows."""
-    midnight = timezone.make_aware(datetime.combine(first, time.min))
-    charged = Prediction.objects.for_user(user_id).filter(
-        status=Prediction.Status.SUCCEEDED, completed_at__gte=midnight
-    )
-    by_day = charged.values("version_id", day=TruncDate("completed_at"))
-    rows = by_day.annotate(spent=Sum("cost"), number=Count("*")).order_by()
-    return [dict(row) for row in rows]
-
-
-def by_model(rows: list[dict[str, Any]]) -> list[ModelSpend]:
-    """Join the versions of each model."""
-    versions = ModelVersion.objects.select_related("model").only("model")
-    model_of = {
-        version.pk: version.model
-        for version in versions.filter(pk__in={row["version_id"] for row in rows})
-    }
+def spend_of(ended: Sequence[Finished]) -> Spending:
+    """Add up what was charged, once by day and once by model, whatever the version."""
+    charged = [row for row in ended if row.spent]
+    model_of = models_by_version({row.version_id for row in charged})
+    by_day = {day: DaySpend(day, Counter()) for day in last_days()}
     spent: Counter[MLModel] = Counter()
     number: Counter[MLModel] = Counter()
-    for row in rows:
-        model = model_of[row["version_id"]]
-        spent[model] += row["spent"]
-        number[model] += row["number"]
-    return [ModelSpend(model, number[model], amount) for model, amount in spent.most_common()]
+    for row in charged:
+        model = model_of[row.version_id]
+        by_day[row.day].of_models[model.pk] += row.spent
+        spent[model] += row.spent
+        number[model] += row.succeeded
+    models = [ModelSpend(model, number[model], amount) for model, amount in spent.most_common()]
+    return Spending(list(by_day.values()), models)
+
+
+def models_by_version(version_ids: set[int]) -> dict[int, MLModel]:
+    versions = ModelVersion.objects.select_related("model").only("model")
+    return {version.pk: version.model for version in versions.filter(pk__in=version_ids)}

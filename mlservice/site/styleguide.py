@@ -1,5 +1,6 @@
 """The page that shows every component in every state; only whoever develops the service sees it."""
 
+from collections import Counter
 from datetime import timedelta
 
 from django import forms
@@ -9,8 +10,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from ml_models.models import MLModel
 from mlservice.lib.pagination import Page
-from mlservice.site.spending import DAYS, DaySpend, Spending
+from mlservice.site.last_days import DAYS
+from mlservice.site.spending import DaySpend, ModelSpend, Spending
 from predictions.models import Prediction
 
 COLOURS = (
@@ -54,5 +57,9 @@ def styleguide(request: HttpRequest) -> HttpResponse:
 
 def sample_spending() -> Spending:
     today = timezone.localdate()
-    days = [DaySpend(today - timedelta(days=DAYS - 1 - n), n * 7 % 40) for n in range(DAYS)]
-    return Spending(days, [])
+    models = [MLModel(pk=1, title="One"), MLModel(pk=2, title="Another")]
+    days = [
+        DaySpend(today - timedelta(days=DAYS - 1 - n), Counter({1: n * 7 % 40, 2: n % 9}))
+        for n in range(DAYS)
+    ]
+    return Spending(days, [ModelSpend(model, predictions=1, amount=1) for model in models])

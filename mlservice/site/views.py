@@ -6,7 +6,9 @@ from django.shortcuts import render
 
 from billing.services import wallet_of
 from ml_models.selectors import listed_versions
-from mlservice.site.spending import recent_spend
+from mlservice.site.last_days import finished, took
+from mlservice.site.reliability import reliability_of
+from mlservice.site.spending import spend_of
 from predictions.models import Prediction
 
 LATEST = 5
@@ -21,9 +23,13 @@ def landing(request: HttpRequest) -> HttpResponse:
 @login_required
 def dashboard(request: HttpRequest) -> HttpResponse:
     wallet = wallet_of(request.user.pk)
+    ended = finished(user_id=request.user.pk)
+    spending = spend_of(ended)
     context = {
         "wallet": wallet,
-        "spending": recent_spend(user_id=request.user.pk),
+        "spending": spending,
+        "days_left": spending.days_left(wallet.available),
+        "reliability": reliability_of(ended, took(user_id=request.user.pk)),
         "predictions": Prediction.objects.for_user(request.user.pk)
         .without_rows()
         .newest_first()[:LATEST],

@@ -13,6 +13,7 @@ from accounts.models import User
 from billing.services import refund
 from ml_models.models import ModelVersion
 from predictions import runner
+from predictions.admin import sought
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
@@ -43,6 +44,48 @@ def test_predictions_are_found_by_their_user(
     make_prediction(bob)
 
     assert found(page(staff), "alice") == [prediction]
+
+
+def test_a_prediction_is_found_by_the_beginning_of_its_id(
+    staff: User, prediction: Prediction, page: Page
+) -> None:
+    assert found(page(staff), str(prediction.pk)[:13]) == [prediction]
+
+
+@pytest.mark.parametrize("search", ["ALICE", "Alice@Example.com", " alice "])
+def test_a_user_is_meant_by_name_or_e_mail_in_any_case(
+    staff: User, bob: User, prediction: Prediction, page: Page, search: str
+) -> None:
+    make_prediction(bob)
+
+    assert found(page(staff), search) == [prediction]
+
+
+def test_a_prediction_is_found_by_the_number_of_its_hold(
+    staff: User, alice: User, prediction: Prediction, page: Page
+) -> None:
+    make_prediction(alice)
+
+    assert found(page(staff), str(prediction.hold_id)) == [prediction]
+
+
+@pytest.mark.parametrize("search", ["9" * 19, "9" * 5_000, "ali", "²", "-1", "1 OR 1"])
+def test_what_names_nothing_finds_nothing(
+    staff: User, prediction: Prediction, page: Page, search: str
+) -> None:
+    assert found(page(staff), search) == []
+
+
+@pytest.mark.parametrize("search", ["0197b7a2-5f0e-7c3a-9d7e-2f4b8a1c6e55", "0197b7a2", "12345678"])
+def test_an_id_and_a_number_are_found_by_indexes(prediction: Prediction, search: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    plan = Prediction.objects.filter(sought(search)).explain()
+
+    assert "Index Cond" in plan
+    assert "Filter" not in plan
+    assert "::text" not in plan
 
 
 def test_an_unknown_id_finds_nothing(staff: User, prediction: Prediction, page: Page) -> None:

@@ -1,7 +1,6 @@
 """The history of predictions in the browser."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -47,19 +46,6 @@ def test_it_is_narrowed_by_status_and_model(
     assert shown(client, status="succeeded") == [finished]
     assert shown(client, model="random-forest") == [waiting]
     assert shown(client, model="random-forest", status="succeeded") == []
-
-
-def test_it_is_narrowed_by_days_with_both_days_included(
-    page: PageOf, alice: User, published_version: ModelVersion
-) -> None:
-    prediction = make_prediction(alice)
-    late = datetime(2026, 3, 5, 23, 59, tzinfo=UTC)
-    Prediction.objects.filter(pk=prediction.pk).update(created_at=late)
-
-    client = page(alice)
-    assert shown(client, since="2026-03-05", until="2026-03-05") == [prediction]
-    assert shown(client, since="2026-03-06") == []
-    assert shown(client, until="2026-03-04") == []
 
 
 @pytest.mark.parametrize(

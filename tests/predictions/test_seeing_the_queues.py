@@ -8,15 +8,17 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
+from predictions import selectors, status
 from predictions.dispatch import mark_group, record_heartbeat
 from predictions.errors import AlreadyDiscarded
-from predictions.models import DeadLetter
+from predictions.models import DeadLetter, Prediction
 from predictions.services import claim, discard_dead_letter
 from predictions.status import queue_status
 from tests.conftest import make_prediction
@@ -152,3 +154,34 @@ def test_a_dead_letter_cannot_be_changed_or_removed(staff: User, page: Page) -> 
     assert "&lt;script&gt;alert(1)" in shown
     assert client.post(f"{LETTERS}{letter.pk}/delete/").status_code == 403
     assert client.post(f"{LETTERS}{letter.pk}/change/", {"body": ""}).status_code == 403
+
+
+def plan_of(query: str, **parameters: Any) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {query}", parameters)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_the_lanes_are_counted_by_partial_indexes_however_many_have_finished(db: None) -> None:
+    plan = plan_of(status.OF_LANES, bulk=100)
+
+    for index in ("prediction_to_publish", "prediction_published", "prediction_leased"):
+        assert f"Bitmap Index Scan on {index}" in plan
+
+
+def test_the_backlog_is_counted_by_partial_indexes_however_many_have_finished(
+    alice: User, published_version: ModelVersion
+) -> None:
+    out, begun, _ = (make_prediction(alice) for _ in range(3))
+    Prediction.objects.filter(pk=out.pk).update(published_at=Now())
+    Prediction.objects.filter(pk=begun.pk).update(status="processing")
+    selectors.forget_backlog()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Prediction.objects.waiting().explain()
+
+    assert selectors.backlog() == 2
+    assert "prediction_to_publish" in plan
+    assert "prediction_published" in plan

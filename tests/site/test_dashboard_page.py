@@ -14,10 +14,11 @@ from django.utils import timezone
 from accounts.models import User
 from billing.models import Hold, LedgerEntry
 from billing.services import wallet_of
-from ml_models.models import ModelVersion
+from ml_models.models import MLModel, ModelVersion
 from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
-from mlservice.site.spending import recent_spend
+from mlservice.site.last_days import finished
+from mlservice.site.spending import Spending, spend_of
 from predictions import runner
 from predictions.models import Prediction
 from tests.conftest import make_prediction
@@ -52,6 +53,10 @@ def make_charged(user: User, version: ModelVersion, *, amount: int, days_ago: in
         cost=amount,
         completed_at=done,
     )
+
+
+def recent_spend(*, user_id: int) -> Spending:
+    return spend_of(finished(user_id=user_id))
 
 
 def chart_in(shown: str) -> str:
@@ -186,6 +191,49 @@ def test_the_numbers_of_the_chart_stand_in_a_table(
 
     assert [amount for _, amount in chart.rows[-2:]] == ["0", "1,000"]
     assert len(chart.rows) == 30
+
+
+def test_the_models_of_a_day_stand_on_one_another(
+    alice: User, published_version: ModelVersion, forest_version: ModelVersion
+) -> None:
+    make_charged(alice, published_version, amount=40, days_ago=0)
+    make_charged(alice, forest_version, amount=60, days_ago=0)
+    make_charged(alice, forest_version, amount=50, days_ago=1)
+
+    chart = recent_spend(user_id=alice.pk).chart
+
+    yesterday, lower, upper = chart.bars[-3:]
+    assert chart.legend == ["Random Forest", "Linear Regression"]
+    assert (lower.tone, lower.below, lower.height) == (1, 0, 60)
+    assert (upper.tone, upper.y, upper.height) == (2, 0, 40)
+    assert (yesterday.tone, yesterday.height) == (1, 50)
+    assert [row[1:] for row in chart.rows[-2:]] == [["50", "0", "50"], ["60", "40", "100"]]
+
+
+def test_one_model_needs_no_legend(alice: User, published_version: ModelVersion) -> None:
+    make_charged(alice, published_version, amount=40, days_ago=0)
+
+    chart = recent_spend(user_id=alice.pk).chart
+
+    assert chart.legend == []
+    assert (len(chart.bars), chart.rows[-1][1:]) == (30, ["40"])
+
+
+def test_models_that_cost_little_are_drawn_as_one_part(
+    alice: User, published_version: ModelVersion
+) -> None:
+    for number in range(5):
+        model = MLModel.objects.create(slug=f"m{number}", title=f"M{number}")
+        version = ModelVersion.objects.get(pk=published_version.pk)
+        version.pk, version.model = None, model
+        version.save()
+        make_charged(alice, version, amount=10 - number, days_ago=0)
+
+    chart = recent_spend(user_id=alice.pk).chart
+
+    assert chart.legend == ["M0", "M1", "M2", "Others"]
+    assert chart.rows[-1][1:] == ["10", "9", "8", "13", "40"]
+    assert [bar.tone for bar in chart.bars[-4:]] == [1, 2, 3, 4]
 
 
 def test_a_stranger_sees_none_of_it(
