@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +63,12 @@ class OwnPasswordForm(forms.Form):
         if authenticate(self.request, username=name, password=password) != self.request.user:
             raise forms.ValidationError(_("This is not your password."))
         return password
+
+
+class SignInForm(AuthenticationForm):
+    """Django's own, in the words of the other forms."""
+
+    username = UsernameField(label=_("User name"), widget=forms.TextInput({"autofocus": True}))
 
 
 class SignUpForm(forms.Form):

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
-from accounts.forms import ProfileForm, SignUpForm
+from accounts.forms import ProfileForm, SignInForm, SignUpForm
 from accounts.models import User
 from accounts.services import (
     change_profile,
@@ -64,7 +63,7 @@ def registered(form: SignUpForm) -> User | None:
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(next_address(request))
-    form = AuthenticationForm(request, request.POST or None)
+    form = SignInForm(request, request.POST or None)
     if form.is_valid():
         user = form.get_user()
         login(request, user)

@@ -40,7 +40,7 @@ class Visit:
         page.on("pageerror", lambda error: self.troubles.append(f"script error: {error}"))
         page.on("request", self._note_request)
         page.on("response", self._note_response)
-        page.on("requestfailed", lambda sent: self.troubles.append(f"request failed: {sent.url}"))
+        page.on("requestfailed", self._note_failure)
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.base_url}{path}")
@@ -80,6 +80,11 @@ class Visit:
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.base_url}/", "data:")):
             self.troubles.append(f"left the origin: {request.url}")
+
+    def _note_failure(self, request: Request) -> None:
+        # Going on before an answer ends the question; a file is no page, which looks the same.
+        if request.failure != "net::ERR_ABORTED":
+            self.troubles.append(f"request failed: {request.url} {request.failure}")
 
     def _note_response(self, response: Response) -> None:
         if response.status >= 400:
