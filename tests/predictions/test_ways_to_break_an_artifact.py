@@ -137,7 +137,7 @@ def scene(
 ) -> Iterator[Scene]:
     settings.MODEL_STORE_DIR = str(tmp_path / "store")
     settings.MODEL_REMOTE_BUCKET = ""
-    settings.MODEL_FETCH_SECONDS = 3
+    settings.MODEL_FETCH_SECONDS = 25
     inference.unload()
     version_by_id.cache_clear()
     with ExitStack() as servers:

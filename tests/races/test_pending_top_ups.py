@@ -45,7 +45,10 @@ def test_without_the_lock_both_find_room_for_the_last(
         count(wallet)
         both_have_counted()
 
-    monkeypatch.setattr(top_ups, "lock_wallet", lambda **_: None)
+    def unlocked(*, wallet_id: int) -> Wallet:
+        return Wallet.objects.get(pk=wallet_id)
+
+    monkeypatch.setattr(top_ups, "lock_wallet", unlocked)
     monkeypatch.setattr(top_ups, "check_pending", count_and_wait)
     at_once([lambda: begin(alice)] * 2)
 
