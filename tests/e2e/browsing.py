@@ -70,6 +70,16 @@ class Visit:
         self.pictures.mkdir(parents=True, exist_ok=True)
         file = f"{self.taken:02} {name}".strip().replace(" ", "-")
         self.page.screenshot(path=self.pictures / f"{file}.png", full_page=True)
+        self._measure()
+
+    def look(self, name: str) -> None:
+        """Measure the page; take its picture only where pictures are wanted, for it takes time."""
+        if "SCREENSHOTS_DIR" in os.environ:
+            self.take_picture(name)
+        else:
+            self._measure()
+
+    def _measure(self) -> None:
         if self.page.evaluate(SCROLLS_SIDEWAYS):
             self.troubles.append(f"{self.page.url} is wider than the window")
 

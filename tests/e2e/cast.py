@@ -17,6 +17,7 @@ class Cast:
     prediction: str
     explained: str
     top_up: str
+    paid: str
     month: str
 
 
@@ -30,6 +31,7 @@ def assemble(service: LiveService) -> Cast:
     explained = finished(service, person, forest, [forest["example"]], explain=True)
     for _ in range(3):
         finished(service, person, line, [line["example"]])
+    paid = person.post("wallet/top-ups", {"amount": 300, "provider": "demo"})
     waiting = person.post("wallet/top-ups", {"amount": 700, "provider": "manual"})
     service.manage("seed_demo")
     return Cast(
@@ -37,6 +39,7 @@ def assemble(service: LiveService) -> Cast:
         prediction=f"/predictions/{rows['id']}",
         explained=f"/predictions/{explained['id']}",
         top_up=f"/wallet/top-ups/{waiting['id']}",
+        paid=f"/wallet/top-ups/{paid['id']}",
         month=rows["created_at"][:7],
     )
 

@@ -48,7 +48,11 @@ CLIENTS: dict[str, Address] = {
     "wallet": lambda _: "/wallet",
     "top up": lambda _: "/wallet/top-up",
     "top-up": lambda cast: cast.top_up,
+    "receipt": lambda cast: f"{cast.paid}/receipt",
     "statement": lambda cast: f"/wallet/statements/{cast.month}",
+    "spending cap": lambda _: "/wallet/cap",
+    "low balance": lambda _: "/wallet/low-balance",
+    "again": lambda cast: f"{cast.prediction}/again",
     "profile": lambda _: "/profile",
     "password": lambda _: "/profile/password",
     "e-mail": lambda _: "/profile/email",
@@ -58,6 +62,7 @@ OPERATORS: dict[str, Address] = {
     "admin home": lambda _: "/admin/",
     "admin predictions": lambda _: "/admin/predictions/prediction/",
     "admin versions": lambda _: "/admin/ml_models/modelversion/",
+    "top-ups to decide": lambda _: "/admin/billing/topup/?status__exact=pending",
     "queues": lambda _: "/admin/predictions/worker/",
 }
 
@@ -114,8 +119,10 @@ def look_at(visit: Visit, pages: dict[str, Address], cast: Cast, language: str) 
     wrong = []
     for name, address in pages.items():
         visit.open(address(cast))
-        visit.page.wait_for_load_state("networkidle")
-        visit.take_picture(name)
+        if visit.page.locator("#quote").count():
+            # What it says beside the inputs comes by itself.
+            visit.page.wait_for_load_state("networkidle")
+        visit.look(name)
         wrong += [f"{name}: {barrier}" for barrier in barriers(visit.page)]
         if visit.page.locator("html").get_attribute("lang") != language:
             wrong.append(f"{name}: not in {language}")
