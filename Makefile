@@ -14,7 +14,7 @@ faults: setup ; $(UNSHARED) .venv/bin/python -m pytest tests/faults
 chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or $(MINUTES),30) $(ARGS)
 mutants: setup ; FAULTS=short .venv/bin/python -m tests.mutants $(or $(LIST),money) $(PART)
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
-e2e: setup ; .venv/bin/python -m pytest -m browser
+e2e: setup ; LOOKS=all .venv/bin/python -m pytest -m browser
 screenshots: setup ; .venv/bin/python -m pytest tests/e2e/picture_book.py
 bench-books: setup ; .venv/bin/python -m benchmarks.books --report docs/benchmarks/books.md
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

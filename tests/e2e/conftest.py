@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.debian.ports import free_port
+from tests.e2e.browsing import installed_browser
+from tests.e2e.cast import Cast, assemble
 from tests.e2e.environment import PLAIN, SHORT_LEASE, SMALL, UNHURRIED
 from tests.e2e.live import LiveService, own_database
 
@@ -27,3 +30,15 @@ def live_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServi
             yield service
         finally:
             service.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with installed_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cast(live_service: LiveService) -> Cast:
+    """Give a client with something on every page; what a test adds to it stays."""
+    return assemble(live_service)

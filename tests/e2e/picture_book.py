@@ -1,13 +1,11 @@
 """The screenshots of the README, all made by one command: `make screenshots`."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.e2e.browsing import Visit, installed_browser
+from tests.e2e.browsing import Visit
 from tests.e2e.cast import assemble
 from tests.e2e.environment import PLAIN
 from tests.e2e.live import CHECKOUT, LiveService
@@ -22,12 +20,6 @@ User.objects.update(email_confirmed_at=now())
 FOLDER = CHECKOUT / "docs" / "screenshots"
 DESK = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=360, height=760)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with installed_browser() as started:
-        yield started
 
 
 def sign_in(page: Page, base_url: str, username: str, password: str) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
-from tests.e2e.browsing import Visit, installed_browser, pictures_folder
+from tests.e2e.browsing import Visit, pictures_folder
 from tests.e2e.live import LiveService
 from tests.e2e.people import PASSWORD
 
@@ -82,12 +82,6 @@ WORDS = {
 }
 
 Visitor = Callable[[str, str], Visit]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with installed_browser() as started:
-        yield started
 
 
 @pytest.fixture

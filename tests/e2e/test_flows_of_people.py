@@ -11,8 +11,8 @@ import psycopg2
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
-from tests.e2e.browsing import Visit, installed_browser, pictures_folder
-from tests.e2e.cast import Cast, assemble
+from tests.e2e.browsing import Visit, pictures_folder
+from tests.e2e.cast import Cast, finished
 from tests.e2e.environment import PLAIN
 from tests.e2e.live import LiveService
 from tests.e2e.people import PASSWORD, Person
@@ -23,17 +23,6 @@ NEW_PASSWORD = "another long and private phrase"
 LINK = re.compile(r"http://\S+/(?:confirm|password)/\S+")
 
 Window = Callable[..., Visit]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with installed_browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def cast(live_service: LiveService) -> Cast:
-    return assemble(live_service)
 
 
 @pytest.fixture
@@ -66,6 +55,9 @@ def sign_in(visit: Visit, username: str, password: str = PASSWORD) -> None:
     visit.fill("Password", password)
     visit.press("Sign in")
     visit.page.wait_for_url("**/dashboard")
+    # Who signed in before may have left another language.
+    visit.page.get_by_role("button", name="English", exact=True).click()
+    visit.page.wait_for_load_state("load")
 
 
 def letter_to(service: LiveService, person: Person, subject: str) -> str:
@@ -159,11 +151,15 @@ def test_one_takes_ones_data_along_and_closes_the_account(window: Window, person
 
 
 def test_the_history_is_narrowed_and_a_prediction_is_asked_for_again(
-    window: Window, cast: Cast
+    window: Window, live_service: LiveService, person: Person
 ) -> None:
+    for slug, explain in (("random-forest", True), ("linear-regression", False)):
+        model = person.get(f"models/{slug}")
+        finished(live_service, person, model, [model["example"]], explain=explain)
     visit = window()
-    sign_in(visit, cast.client)
+    sign_in(visit, person.username)
     visit.open("/predictions")
+    expect(visit.page.locator("tbody tr")).to_have_count(2)
     visit.page.get_by_label("Model", exact=True).select_option(label="Random Forest")
     visit.press("Show")
     expect(visit.page.locator("tbody tr")).to_have_count(1)
