@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -23,6 +23,7 @@ from ml_models.services import (
     set_price,
 )
 from mlservice.lib.admin import ReadOnlyAdmin
+from mlservice.lib.errors import DomainError
 
 if TYPE_CHECKING:
     BaseForm = forms.ModelForm[ModelVersion]
@@ -135,17 +136,23 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return self.has_operate_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        written = ["id", "price"]
-        if obj and obj.explain_multiplier:
-            written.append("explain_multiplier")
+        written = ("id", "price", "explain_multiplier")
         return [field.name for field in self.opts.fields if field.name not in written]
 
     def save_model(
         self, request: HttpRequest, obj: ModelVersion, form: BaseForm, change: bool
     ) -> None:
-        set_price(version=obj, price=form.cleaned_data["price"], actor_id=request.user.pk)
-        if multiplier := form.cleaned_data.get("explain_multiplier"):
-            set_explain_multiplier(version=obj, multiplier=multiplier)
+        # What the form has set on the object is what is asked for, not what is.
+        version = ModelVersion.objects.get(pk=obj.pk)
+        set_price(version=version, price=form.cleaned_data["price"], actor_id=request.user.pk)
+        try:
+            set_explain_multiplier(
+                version=version,
+                multiplier=form.cleaned_data["explain_multiplier"],
+                actor_id=request.user.pk,
+            )
+        except DomainError as refusal:
+            self.message_user(request, refusal.title, messages.ERROR)
 
     @admin.display(description=gettext_lazy("serves who names none"))
     def serves(self, version: ModelVersion) -> str:
@@ -214,7 +221,7 @@ class PointerMoveAdmin(ReadOnlyAdmin):
 class PriceChangeAdmin(ReadOnlyAdmin):
     """Who set which price, and when."""
 
-    list_display = ("changed_at", "version", "price_before", "price_after", "who")
+    list_display = ("changed_at", "version", "is_explained", "price_before", "price_after", "who")
     list_filter = ("version__model",)
     list_select_related = ("version__model", "actor")
     ordering = ("-id",)

@@ -91,7 +91,7 @@ class InvalidPrice(DomainError):
 class InvalidMultiplier(DomainError):
     status = 400
     code = "invalid_request"
-    title = _("An explained row costs 1 to 100 times the price")
+    title = _("An explained row costs 1 to 100 times the price; 0 offers none")
 
 
 class ReleaseNotBuilt(DomainError):

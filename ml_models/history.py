@@ -37,7 +37,7 @@ def price_history(*, model_id: int) -> list[PriceChange]:
     return list(public.select_related("version").only(*CHANGE, "version__number")[:LISTED])
 
 
-CHANGE = ("price_before", "price_after", "changed_at")
+CHANGE = ("is_explained", "price_before", "price_after", "changed_at")
 
 
 def _entry(version: ModelVersion, before: ModelVersion | None) -> Entry:

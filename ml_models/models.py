@@ -217,7 +217,7 @@ class ModelVersion(models.Model):
         if not explain:
             return self.price
         if not self.explain_multiplier:
-            raise ExplanationsNotOffered("Leave `explain` out, or name a version that offers it.")
+            raise ExplanationsNotOffered
         return self.explained_price
 
     @property
@@ -316,11 +316,15 @@ class PointerMove(models.Model):
 
 
 class PriceChange(models.Model):
-    """A version's price as somebody set it, and what it was before; never changed."""
+    """A version's price as somebody set it, and what it was before; never changed.
+
+    It is that of a plain row, or that of an explained one; 0 offered no explanations.
+    """
 
     version = models.ForeignKey(
         ModelVersion, models.PROTECT, related_name="price_changes", verbose_name=_("version")
     )
+    is_explained = models.BooleanField(_("of an explained row"), default=False, db_default=False)
     price_before = models.BigIntegerField(_("from"))
     price_after = models.BigIntegerField(_("to"))
     actor = models.ForeignKey(

@@ -19,7 +19,7 @@ from ml_models.errors import (
 from ml_models.golden import replay
 from ml_models.models import Card, MLModel, ModelVersion, PriceChange
 from ml_models.pointers import locked_model, serve_first
-from ml_models.releases import Release
+from ml_models.releases import Described, Release
 from ml_models.selectors import forget_found_versions, is_published
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,7 @@ def publish_version(
     could not serve it.
     """
     check_price(release.price if price is None else price)
-    if release.explain_multiplier:
-        check_multiplier(release.explain_multiplier)
+    check_multiplier(release.explain_multiplier)
     # Loading takes its time, so no transaction stands open; what is known was replayed then.
     if not is_published(slug=release.slug, sha256=release.artifact.sha256):
         release = tried(release)
@@ -52,13 +51,19 @@ def publish_version(
 
 def tried(release: Release) -> Release:
     """Replay the release; return it without explanations where its estimator allows none."""
-    estimator = replay(release)
-    if not release.explain_multiplier:
-        return release
+    is_able = is_explainable(release, must_be=bool(release.explain_multiplier))
+    return release if is_able else replace(release, explain_multiplier=0)
+
+
+def is_explainable(model: Described, *, must_be: bool = True) -> bool:
+    """Replay the model and say whether it can be explained, if that is asked."""
+    estimator = replay(model)
+    if not must_be:
+        return False
     # Imported here, since it brings scikit-learn, and the web processes hardly ever publish.
     from ml_models.explanations import explains
 
-    return release if explains(estimator, release) else replace(release, explain_multiplier=0)
+    return explains(estimator, model)
 
 
 @transaction.atomic
@@ -154,21 +159,34 @@ def check_price(price: int) -> None:
         raise InvalidPrice
 
 
-def set_explain_multiplier(*, version: ModelVersion, multiplier: int) -> None:
-    """Set what an explained row costs from now on, as a multiple of the price.
+def set_explain_multiplier(
+    *, version: ModelVersion, multiplier: int, actor_id: int | None = None
+) -> None:
+    """Set what an explained row costs from now on, as a multiple of the price; 0 offers none.
 
-    Raise InvalidMultiplier outside 1 to 100, ExplanationsNotOffered if its estimator cannot be
-    explained.
+    Raise InvalidMultiplier outside 0 to 100. Where none were offered the artifact is loaded and
+    tried first: raise ExplanationsNotOffered, ArtifactUnavailable or a BrokenArtifact then.
     """
     check_multiplier(multiplier)
-    able = ModelVersion.objects.filter(pk=version.pk, explain_multiplier__gt=0)
-    if not able.update(explain_multiplier=multiplier):
+    if multiplier and not version.explain_multiplier and not is_explainable(version):
         raise ExplanationsNotOffered
-    transaction.on_commit(forget_found_versions)
+    with transaction.atomic():
+        locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
+        if locked.explain_multiplier == multiplier:
+            return
+        PriceChange.objects.create(
+            version=locked,
+            is_explained=True,
+            price_before=locked.explained_price,
+            price_after=locked.price * multiplier,
+            actor_id=actor_id,
+        )
+        ModelVersion.objects.filter(pk=version.pk).update(explain_multiplier=multiplier)
+        transaction.on_commit(forget_found_versions)
 
 
 def check_multiplier(multiplier: int) -> None:
-    if not 1 <= multiplier <= MAX_MULTIPLIER:
+    if not 0 <= multiplier <= MAX_MULTIPLIER:
         raise InvalidMultiplier
 
 

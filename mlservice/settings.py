@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "accounts.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from mlservice.lib.errors import InvalidRequest
-from mlservice.lib.schema import NUMBER, NUMERIC, is_nullable, kind_of, value_from
+from mlservice.lib.schema import NUMBER, is_nullable, value_from
+from predictions import wording
 
 Line = tuple[int, list[str]]
 
@@ -20,7 +21,6 @@ DELIMITERS = (",", ";", "\t")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_HEADER = 100_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +128,9 @@ def _row(
         raise InvalidRequest(message % {"line": line, "cells": len(cells), "columns": len(header)})
     row: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
-        if DECIMAL_COMMA.fullmatch(cell) and kind_of(properties[name]) in NUMERIC:
-            message = _("Line %(line)d: write decimals with a point, as %(point)s, not %(comma)s.")
-            said = {"line": line, "comma": cell.strip(), "point": cell.strip().replace(",", ".")}
-            raise InvalidRequest(message % said)
+        if wording.is_decimal_comma(cell, properties[name]):
+            message = _("Line %(line)d: %(advice)s")
+            raise InvalidRequest(message % {"line": line, "advice": wording.comma_advice(cell)})
         if cell.strip():
             row[name] = value_from(cell, properties[name])
         elif is_nullable(properties[name]):

@@ -31,7 +31,8 @@ class SchemaRowForm(RowForm):
         """Show a refusal at the input that it is about, else over the row."""
         field = problem["field"] if problem["field"] in self.fields else NON_FIELD_ERRORS
         definition = self.properties.get(problem["field"], {})
-        self.add_error(field, capitalised(wording.complaint(problem, definition)))
+        value = self.row().get(problem["field"])
+        self.add_error(field, wording.complaint_about(problem, definition, value))
 
 
 class OneRowForm(SchemaRowForm):
@@ -116,7 +117,3 @@ class TableForm(forms.Form):
             row, said = problem["index"] + 1, wording.sentence(problem, properties)
             message = _("Row %(row)d. %(said)s") % {"row": row, "said": said}
             self.add_error(NON_FIELD_ERRORS, message)
-
-
-def capitalised(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -1,8 +1,10 @@
 """The form of several rows as a table of inputs, into which a spreadsheet's cells can be pasted."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -19,24 +21,31 @@ FIRST_ROWS, MORE_ROWS, MOST_ROWS = 5, 10, 40
 # A request has at most DATA_UPLOAD_MAX_NUMBER_FIELDS inputs.
 MOST_INPUTS = 450
 PLACE = re.compile(r"row-(\d{1,2})-(.+)")
+LEFT_OUT = "left-out"
 EMPTY: dict[str, str] = {}
 
 
 class LineForm(SchemaRowForm):
-    """One line of the table; left empty in every cell it is no row."""
+    """One line of the table; left empty in every cell it is no row.
+
+    Its cells take any text, so that what is pasted stays to be seen, and the row check judges it.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, empty_permitted=True, use_required_attribute=False, **options)
-        for field in self.fields.values():
-            # A choice that stood at its first value would fill every line.
-            if isinstance(field, forms.ChoiceField):
-                choices: Any = field.choices
-                field.choices = dict([("", "–"), *choices])
-            # Rows that do not fit are sent as well, and are free, as in a table.
-            field.required = False
+        for name, field in self.fields.items():
             # A cell has its label above the column, which not everybody sees.
-            field.widget.attrs["aria-label"] = str(field.label)
-            field.help_text = ""
+            label = {"aria-label": str(field.label)}
+            self.fields[name] = forms.CharField(widget=widget_for(field, label), required=False)
+
+
+def widget_for(field: forms.Field, label: dict[str, str]) -> forms.Widget:
+    if isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        # A choice that stood at its first value would fill every line.
+        return forms.Select(label, choices=list(dict([("", "–"), *choices]).items()))
+    mode = {"inputmode": "decimal"} if isinstance(field.widget, forms.NumberInput) else {}
+    return forms.TextInput(label | mode)
 
 
 class GridForm(forms.Form):
@@ -60,7 +69,12 @@ class GridForm(forms.Form):
 
     @property
     def most_rows(self) -> int:
-        return max(1, min(MOST_ROWS, MOST_INPUTS // len(self.columns)))
+        return most_rows(self.version)
+
+    @property
+    def left_out(self) -> int:
+        """Return how many pasted rows found no place."""
+        return whole_number(self.data.get(LEFT_OUT), otherwise=0)
 
     def _count(self, data: Mapping[str, Any] | None) -> int:
         return min(max(1, rows_asked(data or EMPTY)), self.most_rows)
@@ -87,9 +101,18 @@ class GridForm(forms.Form):
         self.add_error(NON_FIELD_ERRORS, said if refused else wording.refusal(error))
 
 
+def most_rows(version: ModelVersion) -> int:
+    columns = len(version.input_schema["properties"])
+    return max(1, min(MOST_ROWS, MOST_INPUTS // columns))
+
+
 def rows_asked(data: Mapping[str, Any]) -> int:
-    asked = str(data.get("rows", ""))
-    return int(asked) if re.fullmatch(r"\d{1,3}", asked, re.ASCII) else FIRST_ROWS
+    return whole_number(data.get("rows"), otherwise=FIRST_ROWS)
+
+
+def whole_number(text: object, *, otherwise: int) -> int:
+    said = str(text)
+    return int(said) if re.fullmatch(r"\d{1,4}", said, re.ASCII) else otherwise
 
 
 def with_more_rows(data: Any, count: int = MORE_ROWS) -> Any:
@@ -102,24 +125,26 @@ def with_more_rows(data: Any, count: int = MORE_ROWS) -> Any:
 def pasted(data: Any, version: ModelVersion) -> Any:
     """Return what was sent with the cells of `paste` filled in, from the input `at` on.
 
-    A first line that names the columns is skipped, and goes with them to their places.
+    A first line that names columns is skipped, and its cells go to their places. What finds no
+    place on the page is counted.
     """
     filled = data.copy()
     place = PLACE.fullmatch(data.get("at", ""))
-    if place is None:
-        return filled
-    first_row, names = int(place[1]), list(version.input_schema["properties"])
     inputs = _input_names(version)
+    if place is None or place[2] not in inputs:
+        return filled
+    first_row, first_column = int(place[1]), inputs.index(place[2])
     lines = list(_cells(data.get("paste", "")))
-    first_column = inputs.index(place[2]) if place[2] in inputs else 0
-    columns = list(range(first_column, len(names)))
+    columns: list[int | None] = list(range(first_column, len(inputs)))
     if lines and (named := _named(lines[0], version)):
         lines, columns = lines[1:], named
-    for row, cells in enumerate(lines[: MOST_ROWS - first_row], start=first_row):
+    room = max(0, most_rows(version) - first_row)
+    for row, cells in enumerate(lines[:room], start=first_row):
         for column, cell in zip(columns, cells, strict=False):
             if column is not None:
                 filled[f"row-{row}-{inputs[column]}"] = cell.strip()
-    filled["rows"] = str(min(max(first_row + len(lines), rows_asked(data)), MOST_ROWS))
+    filled[LEFT_OUT] = str(max(0, len(lines) - room))
+    filled["rows"] = str(max(first_row + len(lines[:room]), rows_asked(data)))
     return filled
 
 
@@ -129,15 +154,17 @@ def _input_names(version: ModelVersion) -> list[str]:
 
 
 def _cells(text: str) -> Iterator[list[str]]:
-    lines = (line for line in text.splitlines() if line.strip())
-    for line in islice(lines, MOST_ROWS + 1):
-        yield line.split("\t")
+    """Yield the lines as a spreadsheet puts them down: TAB between cells, quotes around breaks."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+    with suppress(csv.Error):
+        yield from (line for line in reader if any(cell.strip() for cell in line))
 
 
-def _named(cells: list[str], version: ModelVersion) -> list[Any] | None:
-    """Return the positions of the columns that a line names, if it names any by name or title."""
+def _named(cells: list[str], version: ModelVersion) -> list[int | None] | None:
+    """Return the positions of the columns that a line names; a header names most of its cells."""
     places: dict[str, int] = {}
     for at, (name, definition) in enumerate(version.input_schema["properties"].items()):
         places |= {name.lower(): at, schemas.title_of(name, definition).lower(): at}
     found = [places.get(cell.strip().lower()) for cell in cells]
-    return found if any(place is not None for place in found) else None
+    named = sum(place is not None for place in found)
+    return found if named * 2 > len(cells) else None

@@ -10,7 +10,7 @@ from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows
 from mlservice.lib import schema as schemas
 from predictions import wording
-from predictions.forms import OneRowForm, SchemaRowForm, TableForm, capitalised
+from predictions.forms import OneRowForm, SchemaRowForm, TableForm
 from predictions.grid import GridForm
 
 RowsForm = OneRowForm | GridForm | TableForm
@@ -65,10 +65,12 @@ def _beside(
 ) -> Iterator[Said]:
     wrong = {error.field: error for error in errors}
     doubted = {warning.field for warning in warnings}
+    values = line.row()
     for field in line:
         definition = line.properties[field.name]
         if error := wrong.get(field.name):
-            yield Said(id_beside(field), complaint_of(error, definition), is_wrong=True)
+            said = complaint_of(error, definition, values.get(field.name))
+            yield Said(id_beside(field), said, is_wrong=True)
         elif field.name in doubted:
             yield Said(id_beside(field), wording.outside(definition))
         else:
@@ -79,9 +81,9 @@ def id_beside(field: Any) -> str:
     return f"{field.auto_id}_said"
 
 
-def complaint_of(error: RowError, definition: Mapping[str, Any]) -> str:
+def complaint_of(error: RowError, definition: Mapping[str, Any], value: object) -> str:
     told = {"code": error.code, "message": error.message}
-    return capitalised(wording.complaint(told, definition))
+    return wording.complaint_about(told, definition, value)
 
 
 def preview_of(form: TableForm, version: ModelVersion) -> Preview:
@@ -107,7 +109,7 @@ def _cells_of(
     return [
         Cell(
             schemas.shown(row[name]) if name in row else "",
-            complaint_of(wrong[name], definition) if name in wrong else "",
+            complaint_of(wrong[name], definition, row.get(name)) if name in wrong else "",
         )
         for name, definition in properties.items()
     ]

@@ -1,5 +1,6 @@
 """The only place that says in the reader's language why a row is refused or doubted."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from mlservice.lib import schema as schemas
 from mlservice.lib.errors import DomainError
+
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 
 KINDS = {
     "number": gettext_lazy("must be a number"),
@@ -53,6 +56,26 @@ PLAIN = {
     "unexpected": gettext_lazy("is not a column of this model"),
     "too_long": gettext_lazy("is too long"),
 }
+
+
+def complaint_about(
+    error: Mapping[str, Any], definition: Mapping[str, Any], value: object = None
+) -> str:
+    """Say the same as a sentence of its own; of a decimal comma, what to write instead."""
+    if error["code"] == "type" and is_decimal_comma(value, definition):
+        return comma_advice(str(value))
+    said = complaint(error, definition)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def is_decimal_comma(value: object, definition: Mapping[str, Any]) -> bool:
+    is_comma = isinstance(value, str) and DECIMAL_COMMA.fullmatch(value) is not None
+    return is_comma and schemas.kind_of(definition) in schemas.NUMERIC
+
+
+def comma_advice(text: str) -> str:
+    said = {"comma": text.strip(), "point": text.strip().replace(",", ".")}
+    return _("Write decimals with a point, as %(point)s, not %(comma)s.") % said
 
 
 def warning(doubt: Mapping[str, Any], properties: Mapping[str, Any]) -> str:

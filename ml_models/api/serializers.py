@@ -27,6 +27,7 @@ class PriceChangeSerializer(serializers.Serializer[Any]):
     """A price in credits a row, and what it was before."""
 
     version = serializers.IntegerField(source="version.number")
+    is_explained = serializers.BooleanField(help_text="Whether it is that of an explained row.")
     price_before = serializers.IntegerField()
     price_after = serializers.IntegerField()
     changed_at = serializers.DateTimeField()

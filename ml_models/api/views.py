@@ -78,6 +78,7 @@ VERSION = {
     "price_history": [
         {
             "version": 1,
+            "is_explained": False,
             "price_before": 4,
             "price_after": 5,
             "changed_at": "2026-11-24T10:00:00Z",

@@ -45,14 +45,21 @@ class RowForm(forms.Form):
         return f"{self.prefix}-{column}" if self.prefix else column
 
     def row(self) -> dict[str, Any]:
-        """Return the values as the schema types them; an input that is empty or wrong is none."""
-        # What can be read is read, whether or not the whole is valid.
-        self.is_valid()
+        """Return the values as the schema types them; an empty input is no value.
+
+        What the form refuses is given as it was typed, for the row check to judge: left out, it
+        would be a missing value, which may be a valid one.
+        """
+        texts = {name: self._text(name) for name in self.properties}
         return {
-            name: schemas.value_from(self.cleaned_data[name], definition)
-            for name, definition in self.properties.items()
-            if self.cleaned_data.get(name, "") != ""
+            name: schemas.value_from(text, self.properties[name])
+            for name, text in texts.items()
+            if text != ""
         }
+
+    def _text(self, name: str) -> str:
+        refused = name in self.errors
+        return str(self.data.get(self.add_prefix(name), "") if refused else self.cleaned_data[name])
 
 
 def text_of(value: Any) -> str:

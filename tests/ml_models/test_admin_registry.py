@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
+from sklearn.neighbors import KNeighborsRegressor
 
 from accounts.models import User
 from ml_models.errors import ExplanationsNotOffered
@@ -14,6 +15,7 @@ from ml_models.pointers import promote, set_candidate
 from ml_models.services import publish_version, set_explain_multiplier, set_price
 from tests.conftest import make_user
 from tests.ml_models.builders import (
+    TOY_SCHEMA,
     dumped,
     make_artifact,
     make_estimator,
@@ -85,7 +87,7 @@ def test_a_price_is_changed(staff: User, page: Page) -> None:
 def test_a_multiple_outside_its_limits_is_refused(staff: User, page: Page) -> None:
     version = make_version()
 
-    for multiple in (0, 101):
+    for multiple in (-1, 101):
         answer = page(staff).post(
             f"/admin/ml_models/modelversion/{version.pk}/change/",
             {"price": 7, "explain_multiplier": multiple},
@@ -97,7 +99,16 @@ def test_a_multiple_outside_its_limits_is_refused(staff: User, page: Page) -> No
 
 
 def test_a_version_that_cannot_be_explained_is_given_no_multiple(staff: User, page: Page) -> None:
-    version = make_version(explain_multiplier=0)
+    columns = {"p": 1.0, "q": 2.0, "r": 3.0}
+    neighbours = KNeighborsRegressor(1).fit([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [1.0, 2.0])
+    schema = TOY_SCHEMA | {
+        "properties": {name: {"type": "number"} for name in columns},
+        "required": list(columns),
+    }
+    version = make_version(
+        artifact=make_artifact(dumped(neighbours)), input_schema=schema, example=columns
+    )
+    assert version.explain_multiplier == 0
 
     page(staff).post(
         f"/admin/ml_models/modelversion/{version.pk}/change/", {"price": 7, "explain_multiplier": 4}
@@ -107,6 +118,31 @@ def test_a_version_that_cannot_be_explained_is_given_no_multiple(staff: User, pa
     assert (version.price, version.explain_multiplier) == (7, 0)
     with pytest.raises(ExplanationsNotOffered):
         set_explain_multiplier(version=version, multiplier=2)
+
+
+def test_a_version_of_before_is_tried_and_then_offers_explanations(staff: User, page: Page) -> None:
+    version = make_version(explain_multiplier=0)
+
+    page(staff).post(
+        f"/admin/ml_models/modelversion/{version.pk}/change/", {"price": 3, "explain_multiplier": 4}
+    )
+
+    version.refresh_from_db()
+    change = version.price_changes.get()
+    assert version.explained_price == 12
+    assert (change.is_explained, change.price_before, change.price_after) == (True, 0, 12)
+    assert change.actor == staff
+
+
+def test_explanations_can_be_withdrawn(staff: User, page: Page) -> None:
+    version = make_version()
+
+    page(staff).post(
+        f"/admin/ml_models/modelversion/{version.pk}/change/", {"price": 3, "explain_multiplier": 0}
+    )
+
+    version.refresh_from_db()
+    assert version.explain_multiplier == 0
 
 
 def test_a_price_of_nothing_is_refused(staff: User, page: Page) -> None:

@@ -85,7 +85,7 @@ def test_a_plain_number_is_typed(text: str, number: float) -> None:
         (f"{HEADER}0.5,1,Fair,GIA,true,9\n", "Line 2 has 6 cells; the header has 5"),
         (f'{HEADER}0.5,1,Fair,GIA,true\n0.5,1,"Fair,GIA,true\n1,1\n', "Line 3: a quotation mark"),
         (f"{HEADER}0.5,1,Fa\0ir,GIA,true\n", "NUL bytes"),
-        (f'{HEADER}"0,5",1,Fair,GIA,true\n', "Line 2: write decimals with a point, as 0.5"),
+        (f'{HEADER}"0,5",1,Fair,GIA,true\n', "Line 2: Write decimals with a point, as 0.5"),
         (f"{HEADER}-1,25,Fair,GIA,true\n".replace(",", ";").replace("1;25", "1,25;1"), "as -1.25"),
         (HEADER + "0.5,1,Fair,GIA,true\n" * 1_001, "more than 1000 rows"),
         (f"{HEADER}{'a' * 200_000},1,Fair,GIA,true\n", "Line 2"),

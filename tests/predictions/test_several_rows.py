@@ -13,6 +13,7 @@ from ml_models.models import ModelVersion
 from predictions.grid import FIRST_ROWS, MOST_ROWS, GridForm, pasted, with_more_rows
 from predictions.models import Prediction
 from predictions.waiting import waiters
+from tests.ml_models.builders import make_version
 
 NEW = "/predictions/new"
 PageOf = Callable[[User], Client]
@@ -51,7 +52,7 @@ def test_the_first_row_is_the_example_and_the_others_are_empty(
     assert len(form.lines) == FIRST_ROWS
     assert first["carat"].value() == str(published_version.example["carat"])
     assert all(line["carat"].value() is None for line in others)
-    assert all(line.fields["cut"].choices[0] == ("", "–") for line in form.lines)
+    assert all(line.fields["cut"].widget.choices[0] == ("", "–") for line in form.lines)
 
 
 def test_filled_rows_are_sent_and_empty_ones_are_not(
@@ -150,14 +151,67 @@ def test_a_line_of_names_tells_where_its_columns_go(published_version: ModelVers
     assert "x" not in filled.values()
 
 
-def test_what_does_not_fit_on_the_page_is_left_out(published_version: ModelVersion) -> None:
+def test_what_does_not_fit_on_the_page_is_counted(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
     text = "\n".join(f"{at / 10}" for at in range(1, 200))
+    fields = sent(STONE, rows="5", paste=text, at="row-30-column-carat")
 
-    filled = pasted(query(paste=text, at="row-30-column-carat"), published_version)
+    answer = page(alice).post(NEW, fields, headers={"HX-Request": "true"})
 
-    assert filled["rows"] == str(MOST_ROWS)
-    assert filled["row-39-column-carat"] == "1.0"
-    assert "row-40-column-carat" not in filled
+    lines = answer.context["form"].lines
+    assert len(lines) == MOST_ROWS
+    assert lines[39]["carat"].value() == "1.0"
+    assert "189 pasted rows found no place here; send them as CSV." in answer.content.decode()
+
+
+def test_a_cell_may_hold_a_line_break(published_version: ModelVersion) -> None:
+    text = '1.1\t"Very\nGood"\n1.2\tIdeal\n'
+
+    filled = pasted(query(paste=text, at="row-0-column-carat"), published_version)
+
+    assert filled["row-0-column-cut"] == "Very\nGood"
+    assert filled["row-1-column-carat"] == "1.2"
+
+
+def test_one_cell_that_is_called_like_a_column_makes_no_header(
+    published_version: ModelVersion,
+) -> None:
+    filled = pasted(query(paste="0.5\tcut\tE\n", at="row-0-column-carat"), published_version)
+
+    assert filled["row-0-column-carat"] == "0.5"
+
+
+def test_a_pasted_decimal_comma_stays_and_is_advised_on(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
+    fields = sent(STONE | {"carat": "0,7"})
+
+    laid_out = page(alice).post(NEW, fields | {"more": "1"}).content.decode()
+    answer = page(alice).post("/predictions/quote", fields)
+
+    assert 'value="0,7"' in laid_out
+    assert "Write decimals with a point, as 0.7, not 0,7." in answer.content.decode()
+
+
+def test_a_wrong_cell_of_an_optional_column_is_no_missing_value(page: PageOf, alice: User) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "width": {"type": "number"},
+            "age": {"type": ["number", "null"], "enum": [1, 2, None]},
+        },
+        "required": ["width", "age"],
+        "additionalProperties": False,
+    }
+    make_version(input_schema=schema, example={"width": 1.5, "age": 2})
+    cells = {"row-0-column-width": "1.5", "row-0-column-age": "7"}
+
+    answer = page(alice).post(NEW, {"model": "toy", "as": "rows", **cells})
+
+    assert answer.status_code == 422
+    assert answer.context["form"].lines[0]["age"].errors == ["Must be one of: 1, 2, –."]
+    assert not Prediction.objects.exists()
 
 
 @pytest.mark.parametrize("at", ["", "nonce", "row-0-", "row-999-column-carat"])

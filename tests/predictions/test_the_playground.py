@@ -122,7 +122,7 @@ def test_a_text_that_is_no_table_is_told_why_before_it_is_sent(
 
     answer = page(alice).post(QUOTE, {"model": "linear-regression", "as": "table", "text": text})
 
-    assert "Line 2: write decimals with a point, as 0.7, not 0,7." in answer.content.decode()
+    assert "Line 2: Write decimals with a point, as 0.7, not 0,7." in answer.content.decode()
 
 
 def test_an_untouched_table_is_not_complained_about(

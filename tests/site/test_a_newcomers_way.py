@@ -69,7 +69,8 @@ def test_a_paid_top_up_leads_on_to_where_one_wanted(page: PageOf, alice: User) -
 
 
 @pytest.mark.parametrize(
-    "foreign", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+    "foreign",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "foo"],
 )
 def test_a_top_up_leads_nowhere_else(page: PageOf, alice: User, foreign: str) -> None:
     answer = page(alice).post("/wallet/top-up", AMOUNT, query_params={"next": foreign})
