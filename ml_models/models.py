@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ml_models.errors import ExplanationsNotOffered
@@ -141,7 +141,7 @@ class ModelVersion(models.Model):
     model = models.ForeignKey(
         MLModel, models.PROTECT, related_name="versions", verbose_name=_("model")
     )
-    number = models.PositiveIntegerField(_("number"))
+    number = models.PositiveIntegerField(pgettext_lazy("of a version", "number"))
     price = models.BigIntegerField(_("price"))
     explain_multiplier = models.PositiveSmallIntegerField(
         _("price of an explained row, as a multiple"), default=0, db_default=0

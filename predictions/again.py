@@ -32,6 +32,7 @@ def prediction_again(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "as": "table" if isinstance(form, TableForm) else "",
         "is_explained": earlier.explain,
+        "is_again": True,
     }
     return render(request, "predictions/new.html", context)
 

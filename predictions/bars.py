@@ -33,6 +33,10 @@ class Bars:
     bars: list[Bar]
     zero: float
 
+    @property
+    def is_flat(self) -> bool:
+        return not any(bar.width for bar in self.bars)
+
 
 def bars_of(explanation: Mapping[str, Any], columns: Mapping[str, Any]) -> Bars:
     """Lay out the largest contributions; what is beyond them stands together in a last bar."""

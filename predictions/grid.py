@@ -36,14 +36,19 @@ class LineForm(SchemaRowForm):
         for name, field in self.fields.items():
             # A cell has its label above the column, which not everybody sees.
             label = {"aria-label": str(field.label)}
-            self.fields[name] = forms.CharField(widget=widget_for(field, label), required=False)
+            typed = str(self.data.get(self.add_prefix(name), ""))
+            widget = widget_for(field, label, typed)
+            self.fields[name] = forms.CharField(widget=widget, required=False)
 
 
-def widget_for(field: forms.Field, label: dict[str, str]) -> forms.Widget:
+def widget_for(field: forms.Field, label: dict[str, str], typed: str) -> forms.Widget:
     if isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
-        # A choice that stood at its first value would fill every line.
-        return forms.Select(label, choices=list(dict([("", "–"), *choices]).items()))
+        # A choice that stood at its first value would fill every line; one that was pasted and is
+        # none stays to be seen.
+        offered = {"": "–"} | dict(choices)
+        offered.setdefault(typed, typed)
+        return forms.Select(label, choices=list(offered.items()))
     mode = {"inputmode": "decimal"} if isinstance(field.widget, forms.NumberInput) else {}
     return forms.TextInput(label | mode)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django import forms
@@ -60,10 +60,23 @@ class DayField(forms.DateField):
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
+if TYPE_CHECKING:
+    ModelChoice = forms.ModelChoiceField[MLModel]
+else:
+    ModelChoice = forms.ModelChoiceField
+
+
+class ModelField(ModelChoice):
+    """A model by its title in the reader's language."""
+
+    def label_from_instance(self, model: Any) -> str:
+        return str(model.local_title)
+
+
 class HistoryForm(forms.Form):
     """Narrows the history; both days and both costs are included."""
 
-    model = forms.ModelChoiceField(
+    model = ModelField(
         label=gettext_lazy("Model"),
         queryset=MLModel.objects.order_by("slug"),
         to_field_name="slug",

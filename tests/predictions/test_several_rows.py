@@ -182,6 +182,16 @@ def test_one_cell_that_is_called_like_a_column_makes_no_header(
     assert filled["row-0-column-carat"] == "0.5"
 
 
+def test_a_pasted_choice_that_is_none_stays_to_be_seen(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
+    answer = page(alice).post(NEW, sent(STONE | {"cut": "very good"}, more="1"))
+
+    assert '<option value="very good" selected>' in answer.content.decode()
+    choices = answer.context["form"].lines[0].fields["cut"].widget.choices
+    assert [value for value, _ in choices][:2] == ["", "Fair"]
+
+
 def test_a_pasted_decimal_comma_stays_and_is_advised_on(
     page: PageOf, alice: User, published_version: ModelVersion
 ) -> None:

@@ -98,6 +98,8 @@ class Command(BaseCommand):
     def tell(self, version: ModelVersion, is_new: bool) -> None:
         verdict = VERDICTS[version.is_draft, is_new]
         said = f"{version.model.slug} version {version.number} {verdict}, {version.price} a row"
+        if is_new and not version.is_draft and version.model.stable_id != version.pk:
+            said += f"; `promote_model {version.model.slug} {version.number}` makes it stable"
         self.stdout.write(said)
 
 
