@@ -184,7 +184,7 @@ def test_it_is_said_how_long_the_credits_last(
     page: PageOf, alice: User, credits: int, said: str
 ) -> None:
     for _ in range(30):
-        make_ended(alice)
+        make_ended(alice, days_ago=29)
     Wallet.objects.filter(user=alice).update(balance=credits, held=0)
 
     assert said in dashboard(page(alice)).content.decode()
