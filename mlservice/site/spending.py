@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ml_models.models import MLModel, ModelVersion
 from mlservice.lib import charts
 from mlservice.lib.schema import shown
-from mlservice.site.last_days import Finished, last_days
+from predictions.last_days import Finished, last_days
 
 # So many models are told apart in the chart; the rest are one part.
 OWN_PARTS = 3

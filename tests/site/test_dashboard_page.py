@@ -17,9 +17,9 @@ from billing.services import wallet_of
 from ml_models.models import MLModel, ModelVersion
 from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
-from mlservice.site.last_days import finished
 from mlservice.site.spending import Spending, spend_of
 from predictions import runner
+from predictions.last_days import finished
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 

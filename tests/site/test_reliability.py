@@ -17,9 +17,9 @@ from billing.models import Hold, Wallet
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
-from mlservice.site import last_days
-from mlservice.site.last_days import finished, took
 from mlservice.site.reliability import Reliability, reliability_of
+from predictions import last_days
+from predictions.last_days import finished, took
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
