@@ -25,8 +25,10 @@ ENV PATH=/opt/venv/bin:${PATH} \
     BIND_HOST=0.0.0.0 \
     PORT=8000 \
     MODEL_STORE_DIR=/tmp/models
+# A volume that is mounted at /models takes its owner over.
 RUN groupadd --gid 10001 mlservice \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin mlservice
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin mlservice \
+    && install --directory --owner 10001 --group 10001 /models
 WORKDIR /app
 ENTRYPOINT ["sh", "deploy/role.sh"]
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from ml_models.drawing import drawable
 from ml_models.errors import (
     ExplanationsNotOffered,
     InvalidMultiplier,
@@ -237,5 +238,5 @@ def _add_version(model: MLModel, release: Release, price: int, is_draft: bool) -
 
 def _give_card(version: ModelVersion, release: Release) -> None:
     """Give a version its card, which it keeps; one of before there were cards gets it late."""
-    said = {"words": release.words, "plots": release.plots}
+    said = {"words": release.words, "plots": drawable(release)}
     Card.objects.get_or_create(version=version, defaults=said)

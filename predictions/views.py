@@ -7,7 +7,9 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -40,11 +42,14 @@ def predictions(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_safe
-def predictions_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Hand out the history, narrowed as asked, as CSV."""
+def predictions_csv(request: HttpRequest) -> HttpResponseBase:
+    """Hand out the history, narrowed as asked, as CSV; lead back to where a wrong filter shows."""
+    form = HistoryForm(request.GET)
+    if not form.is_valid():
+        return redirect(reverse("predictions", query=request.GET))
     mine = Prediction.objects.for_user(request.user.pk)
     return StreamingHttpResponse(
-        history_csv(HistoryForm(request.GET).narrow(mine)),
+        history_csv(form.narrow(mine)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="predictions.csv"'},
     )
@@ -64,15 +69,27 @@ def prediction(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     The page changes with the status alone. Going back asks anew, so that no old state is shown.
     """
-    shown = own_prediction(request, pk)
-    if not request.headers.get("HX-Request"):
-        return render(request, "predictions/detail.html", details(shown))
-    if request.GET.get("seen") == shown.status:
-        context = {"prediction": shown, **progress(shown), "is_out_of_band": True}
+    is_asked_again = "HX-Request" in request.headers
+    if is_asked_again and (same := unchanged(request, pk)):
+        context = {"prediction": same, **progress(same), "is_out_of_band": True}
         return reswap(render(request, "predictions/_progress.html", context), "none")
+    shown = own_prediction(request, pk)
+    if not is_asked_again:
+        return render(request, "predictions/detail.html", details(shown))
     status = HTMX_STOP_POLLING if shown.is_finished else 200
     part = "_result" if request.GET.get("as") == "result" else "_prediction"
     return render(request, f"predictions/{part}.html", details(shown), status=status)
+
+
+def unchanged(request: HttpRequest, pk: UUID) -> Prediction | None:
+    """Return the prediction if it still has the status that was seen.
+
+    Its rows, which may be large, are left where they are: many ask, each second.
+    """
+    if not (seen := request.GET.get("seen")):
+        return None
+    mine = Prediction.objects.for_user(request.user.pk).without_rows()
+    return mine.filter(pk=pk, status=seen).first()
 
 
 def progress(shown: Prediction) -> dict[str, Any]:

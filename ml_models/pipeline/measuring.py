@@ -86,7 +86,7 @@ def residuals(pairs: pd.DataFrame) -> list[dict[str, float]]:
     """Count actual minus predicted in bins of a round width; the first and last hold the tails."""
     left = shared(pairs["actual"] - pairs["predicted"]).to_numpy()
     low, high = np.quantile(left, [TAIL_SHARE, 1 - TAIL_SHARE])
-    edges = nice_edges(float(low), float(high), BINS)
+    edges = nice_edges(float(low), float(high), BINS, PLOTTED_DIGITS)
     counted, _ = np.histogram(left, edges)
     bins = [bin_of(*one) for one in zip(edges, edges[1:], counted, strict=False)]
     below, above = left[left < edges[0]], left[left > edges[-1]]

@@ -31,12 +31,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A range of values laid over 0 to 100."""
+    """A range of values laid over 0 to 100; one without an extent has its middle alone."""
 
     low: float
     high: float
 
     def place(self, value: float) -> float:
+        if self.high == self.low:
+            return 50.0
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
     def values(self, most: int = MOST_TICKS) -> list[float]:

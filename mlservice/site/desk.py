@@ -1,6 +1,6 @@
 """The operators' home: how the service does today, each figure with a way to the list behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from billing.models import AuditRun, PendingAdjustment, TopUp, Wallet
 from billing.selectors import last_audit
@@ -41,18 +41,22 @@ class Figure:
     is_wrong: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Figures that are read together, and the lists that one of them may lead to."""
+
+    title: Any
+    figures: Callable[[], Iterator[Figure]]
+    lists: tuple[type[models.Model], ...]
+
+
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the admin's home what this operator may look at."""
+    """Add to the admin's home what this operator may look at; nothing else is counted."""
     user: Any = request.user
-    groups = {
-        _("Sent today"): today(),
-        _("Now"): under_way(),
-        _("Models"): tried_and_broken(),
-        _("Money"): money(),
-    }
     desk = {
-        title: [figure for figure in figures if user.has_perm(figure.right)]
-        for title, figures in groups.items()
+        str(group.title): [one for one in group.figures() if user.has_perm(one.right)]
+        for group in GROUPS
+        if any(user.has_perm(right_to(model)) for model in group.lists)
     }
     can_find = user.has_perm(right_to(Prediction))
     finder = list_of(Prediction) if can_find else ""
@@ -146,6 +150,14 @@ def audited(run: AuditRun | None) -> Figure:
         note=date_format(finished, "SHORT_DATETIME_FORMAT"),
         is_wrong=run.drift > 0,
     )
+
+
+GROUPS = (
+    Group(gettext_lazy("Sent today"), today, (Prediction,)),
+    Group(gettext_lazy("Now"), under_way, (Prediction, Worker, DeadLetter)),
+    Group(gettext_lazy("Models"), tried_and_broken, (ModelVersion, Prediction)),
+    Group(gettext_lazy("Money"), money, (TopUp, PendingAdjustment, Wallet, AuditRun)),
+)
 
 
 def alarming(title: str, number: int, model: type[models.Model], **filters: str) -> Figure:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from ml_models import history
+from ml_models import drawing, history
 from ml_models.models import ModelVersion
 from ml_models.selectors import card_of, find_version
 from mlservice.lib import schema as schemas
@@ -45,7 +45,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         "columns": [column(*pair) for pair in version.input_schema["properties"].items()],
         "use": model_card.use(card),
         "metrics": metrics(version),
-        "plots": model_card.plots(card, version),
+        "plots": drawing.drawn(card.plots, version),
         "data": model_card.data(card),
         "gives": gives(version.output_schema),
         "form": OneRowForm(schema=version.input_schema, example=version.example),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from mlservice.lib import charts
 from mlservice.lib.schema import shown
-from mlservice.site.last_days import TIMED_A_DAY, Finished, Took, last_days
+from predictions.last_days import TIMED_A_DAY, Finished, Took, last_days
 
 # What a chart of seconds reaches at least: all of nothing would have no height.
 SOME_SECONDS = 0.001

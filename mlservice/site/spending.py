@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from ml_models.models import MLModel, ModelVersion
 from mlservice.lib import charts
 from mlservice.lib.schema import shown
-from mlservice.site.last_days import DAYS, Finished, last_days
+from predictions.last_days import Finished, last_days
 
 # So many models are told apart in the chart; the rest are one part.
 OWN_PARTS = 3
+FEWEST_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,14 @@ class Spending:
         return max(day.amount for day in self.days)
 
     def days_left(self, available: int) -> int | None:
-        """Say for how many days credits last if they are spent as in these; None at no spend."""
-        return available * DAYS // self.total if self.total else None
+        """Say for how many days credits last if they are spent as since the first spend in these.
+
+        None at no spend. One busy day says little: it is taken for the first of a few.
+        """
+        spent = [place for place, day in enumerate(self.days) if day.amount]
+        if not spent:
+            return None
+        return available * max(len(self.days) - spent[0], FEWEST_DAYS) // self.total
 
     @property
     def chart(self) -> charts.Chart:

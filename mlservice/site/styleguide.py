@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from ml_models.models import MLModel
 from mlservice.lib.pagination import Page
-from mlservice.site.last_days import DAYS
 from mlservice.site.spending import DaySpend, ModelSpend, Spending
+from predictions.last_days import DAYS
 from predictions.models import Prediction
 
 COLOURS = (

@@ -6,9 +6,9 @@ from django.shortcuts import render
 
 from billing.services import wallet_of
 from ml_models.selectors import listed_versions
-from mlservice.site.last_days import finished, took
 from mlservice.site.reliability import reliability_of
 from mlservice.site.spending import spend_of
+from predictions.last_days import finished, took
 from predictions.models import Prediction
 
 LATEST = 5

@@ -112,6 +112,74 @@ def test_the_services_key_opens_one_bucket_and_deletes_nothing(
     assert f"policy attach store {name} --user mlservice" in commands
 
 
+@pytest.mark.parametrize("before", [[], ["readwrite"], ["models"], ["models", "readwrite"]])
+def test_a_key_of_earlier_loses_the_rights_to_other_buckets(
+    services: dict[str, dict[str, Any]], tmp_path: Path, before: list[str]
+) -> None:
+    done, attached = run_with_policies(services["bucket"], tmp_path, before)
+
+    assert done.returncode == 0, done.stderr
+    assert attached == ["models"]
+
+
+def test_a_key_that_keeps_its_rights_to_other_buckets_is_a_failure(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    done, _ = run_with_policies(services["bucket"], tmp_path, ["readwrite"], KEEP="readwrite")
+
+    assert done.returncode != 0
+
+
+# It answers as the real one: what is attached cannot be attached, what is not cannot be detached.
+MC = """#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+  *"policy attach store "*) [ ! -e "policy-$5" ] && touch "policy-$5" ;;
+  *"policy detach store "*) [ "$5" != "$KEEP" ] && rm "policy-$5" ;;
+  *"user info store "*) echo "PolicyName: $(ls | grep ^policy- | tr '\n' ',')" ;;
+esac
+"""
+
+
+def run_with_policies(
+    bucket: dict[str, Any], folder: Path, before: list[str], **told: str
+) -> "tuple[subprocess.CompletedProcess[str], list[str]]":
+    """Run the commands with an `mc` that attaches policies; return which are attached then."""
+    (folder / "mc").write_text(MC)
+    (folder / "mc").chmod(0o755)
+    for name in before:
+        (folder / f"policy-{name}").touch()
+    done = subprocess.run(
+        [*bucket["entrypoint"], *(line.replace("$$", "$") for line in bucket["command"])],
+        env={"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "S3_SECRET_KEY": "key"} | told,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, sorted(one.name.removeprefix("policy-") for one in folder.glob("policy-*"))
+
+
+def test_who_loads_models_keeps_their_copies_on_the_disk(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    mounted = {
+        name: [(one["source"], one["target"]) for one in services[name].get("volumes", [])]
+        for name in OURS
+    }
+
+    loading = {"web", "worker"}
+    assert {name for name, volumes in mounted.items() if volumes} == loading
+    for name in loading:
+        assert mounted[name] == [("models", "/models")]
+        assert services[name]["environment"]["MODEL_STORE_DIR"] == "/models"
+        assert services[name]["read_only"] is True
+
+
+def test_what_lies_in_memory_is_bounded(services: dict[str, dict[str, Any]]) -> None:
+    for name in OURS:
+        assert services[name]["tmpfs"] == ["/tmp:size=1g"]
+
+
 def test_the_models_are_published_before_a_worker_starts(
     services: dict[str, dict[str, Any]],
 ) -> None:

@@ -45,6 +45,10 @@ def test_an_old_builder_understands_it() -> None:
     assert not [word for word in ("--mount", "<<", "--chmod", "--link") if word in text]
 
 
+def test_the_folder_of_copies_belongs_to_the_user_who_writes_there() -> None:
+    assert "    && install --directory --owner 10001 --group 10001 /models" in lines()
+
+
 def test_both_images_run_as_a_user() -> None:
     users = [line for line in lines() if line.startswith("USER ")]
 

@@ -24,6 +24,9 @@ def test_a_step_is_one_two_or_five_times_a_power_of_ten(
         (0.0001, 0.0004, 3, [0.0001, 0.0002, 0.0003, 0.0004]),
         (7, 7, 3, [7, 8]),
         (-0.3, 0, 3, [-0.3, -0.2, -0.1, 0]),
+        (1e12, 1e12, 3, [1e12, 1e12 + 10]),
+        (-3e15, -3e15, 3, [-3e15, -3e15 + 1e4]),
+        (0, 5e-324, 3, [0, 1]),
     ],
 )
 def test_edges_are_round_and_hold_the_range(
@@ -38,6 +41,13 @@ def test_a_value_is_placed_by_its_part_of_the_scale() -> None:
     assert (scale.low, scale.high) == (0, 1_000)
     assert [scale.place(value) for value in (0, 250, 1_000)] == [0, 25, 100]
     assert charts.from_above(scale.place(250)) == 75
+
+
+def test_a_scale_without_an_extent_has_its_middle_alone() -> None:
+    scale = charts.Scale(7, 7)
+
+    assert scale.place(7) == 50
+    assert [(tick.place, tick.label) for tick in charts.x_ticks(scale)] == [(50, "7")]
 
 
 def test_ticks_are_named_for_the_reader_and_lie_inside() -> None:

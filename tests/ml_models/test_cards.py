@@ -71,6 +71,23 @@ def test_the_card_is_kept_with_the_version_that_it_came_with() -> None:
     assert card_of(second).words == {"not_for": "Play."}
 
 
+@pytest.mark.parametrize(
+    "band",
+    [
+        {"actual": float("nan"), "low": 1.0, "middle": 1.0, "high": 1.0, "rows": 7},
+        {"actual": 1.0, "low": 1.0, "middle": 1.0, "high": float("inf"), "rows": 7},
+        {"actual": 0.0, "low": -1.7e308, "middle": 1.0, "high": 1.7e308, "rows": 7},
+    ],
+)
+def test_a_plot_that_cannot_be_drawn_is_left_out_of_the_card(
+    client: Client, band: dict[str, float]
+) -> None:
+    version = make_version(plots=DRAWN | {"predicted": [band]})
+
+    assert card_of(version).plots == DRAWN
+    assert client.get("/models/toy").status_code == 200
+
+
 @pytest.mark.parametrize("change", [{"words": {}}, {"plots": {}}, {"words": SAID | {"rows": 8}}])
 def test_a_card_refuses_to_change(change: dict[str, Any]) -> None:
     version = make_version(words=SAID, plots=DRAWN)

@@ -91,6 +91,17 @@ def test_a_perfect_model_has_one_bin_at_zero() -> None:
     assert bins == [{"start": 0.0, "end": 1.0, "count": 3}]
 
 
+@pytest.mark.parametrize("missed", [999_999.0, -5_000_000.0, 3e12])
+@pytest.mark.parametrize("spread", [0.0, 30.0])
+def test_the_bins_of_an_error_far_from_zero_have_a_width(missed: float, spread: float) -> None:
+    predicted = np.zeros(50)
+
+    bins = regression_plots(predicted + missed + np.linspace(0, spread, 50), predicted)["residuals"]
+
+    assert sum(one["count"] for one in bins) == 50
+    assert all(one["start"] < one["end"] for one in bins)
+
+
 def test_a_classifier_is_measured_by_its_labels_and_its_probabilities() -> None:
     actual, predicted = ["cheap", "dear", "dear", "dear"], ["cheap", "dear", "cheap", "dear"]
     probable = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.5, 0.5]]

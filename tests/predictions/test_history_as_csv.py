@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -54,6 +55,21 @@ def test_it_holds_what_the_filters_show(
     run([done.pk])
 
     assert [line["id"] for line in lines_of(page(alice), status="succeeded")] == [str(done.pk)]
+
+
+@pytest.mark.parametrize(
+    "filters", [{"status": "done"}, {"since": "tomorrow"}, {"id": "xyz", "status": "succeeded"}]
+)
+def test_a_wrong_filter_leads_back_to_the_page_that_shows_what_is_wrong(
+    page: PageOf, alice: User, published_version: ModelVersion, filters: dict[str, str]
+) -> None:
+    make_prediction(alice)
+
+    answer = page(alice).get(ADDRESS, filters, follow=True)
+
+    assert answer.redirect_chain == [(f"/predictions?{urlencode(filters)}", 302)]
+    assert set(answer.context["form"].errors) == {next(iter(filters))}
+    assert 'aria-invalid="true"' in answer.content.decode()
 
 
 def test_the_page_leads_to_the_file_with_its_filters(

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -60,6 +62,26 @@ def test_an_unchanged_prediction_changes_nothing_but_its_progress(
     assert unchanged.content.strip().startswith(b'<div class="progress" id="progress" hx-swap-oob')
     assert b'id="prediction"' not in unchanged.content
     assert (changed.status_code, "HX-Reswap" in changed) == (286, False)
+
+
+def test_asking_again_reads_the_rows_only_once_the_status_is_another(
+    page: PageOf, alice: User, waiting: Prediction
+) -> None:
+    client, address = page(alice), f"/predictions/{waiting.pk}?seen=starting"
+    read = []
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address, headers=HTMX).status_code in (200, 286)
+        read.append(
+            [one["sql"] for one in queries if '"predictions_prediction"."id"' in one["sql"]]
+        )
+        run([waiting.pk])
+
+    unchanged, changed = read
+    assert len(unchanged) == 1
+    for column in ('"predictions_prediction"."input"', '"predictions_prediction"."output"'):
+        assert column not in unchanged[0]
+        assert column in changed[-1]
 
 
 def test_the_asking_ends_with_the_prediction(

@@ -17,9 +17,9 @@ from billing.services import wallet_of
 from ml_models.models import MLModel, ModelVersion
 from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
-from mlservice.site.last_days import finished
 from mlservice.site.spending import Spending, spend_of
 from predictions import runner
+from predictions.last_days import finished
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
@@ -57,6 +57,12 @@ def make_charged(user: User, version: ModelVersion, *, amount: int, days_ago: in
 
 def recent_spend(*, user_id: int) -> Spending:
     return spend_of(finished(user_id=user_id))
+
+
+def spent_on(user: User, version: ModelVersion, **amounts: int) -> Spending:
+    for days_ago, amount in amounts.items():
+        make_charged(user, version, amount=amount, days_ago=int(days_ago.removeprefix("ago_")))
+    return recent_spend(user_id=user.pk)
 
 
 def chart_in(shown: str) -> str:
@@ -115,6 +121,44 @@ def test_the_spend_is_what_the_ledger_charged(alice: User, published_version: Mo
 
     charged = LedgerEntry.objects.filter(wallet__user=alice, kind=LedgerEntry.Kind.CAPTURE)
     assert spending.total == -sum(entry.amount for entry in charged) == 2
+
+
+@pytest.mark.parametrize(
+    ("amounts", "available", "days"),
+    [
+        ({"ago_0": 10}, 10, 3),
+        ({"ago_0": 10}, 0, 0),
+        ({"ago_2": 10, "ago_1": 20}, 90, 9),
+        ({"ago_9": 10, "ago_0": 10}, 10, 5),
+        ({"ago_29": 1, "ago_0": 29}, 30, 30),
+        ({"ago_40": 900, "ago_0": 10}, 10, 3),
+    ],
+)
+def test_credits_last_as_long_as_at_the_spend_since_the_first_one(
+    alice: User, published_version: ModelVersion, amounts: dict[str, int], available: int, days: int
+) -> None:
+    assert spent_on(alice, published_version, **amounts).days_left(available) == days
+
+
+def test_what_was_never_spent_lasts_for_no_number_of_days(alice: User) -> None:
+    assert recent_spend(user_id=alice.pk).days_left(10) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "At the spend of late, the available credits last about"),
+        ("ru", "При расходах последнего времени доступных кредитов хватит"),
+    ],
+)
+def test_the_dashboard_says_how_long_credits_last(
+    page: PageOf, alice: User, published_version: ModelVersion, language: str, said: str
+) -> None:
+    make_charged(alice, published_version, amount=wallet_of(alice.pk).available, days_ago=0)
+    reader = page(alice)
+    reader.cookies["django_language"] = language
+
+    assert said in reader.get("/dashboard").content.decode()
 
 
 def test_the_spend_by_model_stands_in_a_table_with_a_name(

@@ -19,7 +19,7 @@ from billing.models import AuditRun, LedgerEntry, Wallet
 from billing.services import wallet_of
 from billing.top_ups import start_top_up
 from ml_models.models import MLModel, ModelVersion
-from mlservice.site.desk import Figure
+from mlservice.site.desk import GROUPS, Figure, Group, right_to
 from predictions import runner
 from predictions.models import DeadLetter, Prediction, Worker
 from tests.conftest import make_prediction, make_user
@@ -32,6 +32,14 @@ PageOf = Callable[[User], Client]
 @pytest.fixture(autouse=True)
 def version(published_version: ModelVersion) -> ModelVersion:
     return published_version
+
+
+def make_candidate(stable: ModelVersion) -> ModelVersion:
+    second = ModelVersion.objects.get(pk=stable.pk)
+    second.pk, second.number = None, 2
+    second.save()
+    MLModel.objects.filter(pk=stable.model_id).update(candidate=second, candidate_share=20)
+    return second
 
 
 def home(client: Client) -> Any:
@@ -155,10 +163,7 @@ def test_broken_versions_are_wrong_and_lead_to_them(
 def test_a_candidate_leads_to_its_comparison(
     page: PageOf, staff: User, version: ModelVersion
 ) -> None:
-    second = ModelVersion.objects.get(pk=version.pk)
-    second.pk, second.number = None, 2
-    second.save()
-    MLModel.objects.filter(pk=version.model_id).update(candidate=second, candidate_share=20)
+    second = make_candidate(version)
     client = page(staff)
 
     figure = figures(client)["Candidate of Linear Regression"]
@@ -248,6 +253,42 @@ def test_an_operator_sees_only_what_there_is_a_right_to(page: PageOf, alice: Use
     ]
     assert answer.context["finder"] == ""
     assert "Find a prediction" not in answer.content.decode()
+
+
+def test_nothing_is_counted_for_an_operator_without_a_right(page: PageOf, alice: User) -> None:
+    make_prediction(alice)
+    client = page(make_user("clerk", is_staff=True))
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = home(client)
+
+    assert answer.context["desk"] == {}
+    asked = " ".join(query["sql"] for query in queries)
+    for app in ("predictions", "billing", "ml_models"):
+        assert f'FROM "{app}_' not in asked
+        assert f"FROM {app}_" not in asked
+    assert len(queries) <= 6
+
+
+def test_of_money_nothing_is_counted_for_who_may_see_workers_alone(page: PageOf) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_worker"))
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = home(page(clerk))
+
+    assert list(answer.context["desk"]) == ["Now"]
+    assert [figure.title for figure in answer.context["desk"]["Now"]] == ["Workers alive"]
+    assert 'FROM "billing_' not in " ".join(query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: str(group.title))
+def test_a_group_names_every_list_that_its_figures_lead_to(
+    group: Group, version: ModelVersion
+) -> None:
+    make_candidate(version)
+
+    assert {figure.right for figure in group.figures()} == {right_to(one) for one in group.lists}
 
 
 def test_a_client_is_not_let_in(page: PageOf, alice: User) -> None:

@@ -17,9 +17,9 @@ from billing.models import Hold, Wallet
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
-from mlservice.site import last_days
-from mlservice.site.last_days import finished, took
 from mlservice.site.reliability import Reliability, reliability_of
+from predictions import last_days
+from predictions.last_days import finished, took
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
@@ -184,7 +184,7 @@ def test_it_is_said_how_long_the_credits_last(
     page: PageOf, alice: User, credits: int, said: str
 ) -> None:
     for _ in range(30):
-        make_ended(alice)
+        make_ended(alice, days_ago=29)
     Wallet.objects.filter(user=alice).update(balance=credits, held=0)
 
     assert said in dashboard(page(alice)).content.decode()

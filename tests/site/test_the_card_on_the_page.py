@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ml_models.models import ModelVersion
+from ml_models import drawing
+from ml_models.models import Card, ModelVersion
 from ml_models.selectors import card_of
-from mlservice.site import model_card
 from tests.ml_models.builders import make_classifier_version, make_version
 
 pytestmark = pytest.mark.django_db
@@ -109,7 +109,7 @@ def test_units_stand_at_the_axes(client: Client, forest_version: ModelVersion) -
 def test_a_coefficient_below_zero_goes_to_the_left_of_zero() -> None:
     version = make_version(plots={"influences": COEFFICIENTS})
 
-    shown = model_card.plots(card_of(version), version)["influences"]
+    shown = drawing.drawn(card_of(version).plots, version)["influences"]
 
     assert shown["zero"] == 25
     assert [(row["x"], row["width"]) for row in shown["rows"]] == [(25, 75), (0, 25)]
@@ -154,9 +154,34 @@ def test_a_tail_is_as_wide_as_the_other_bars(
 ) -> None:
     counted: list[dict[str, Any]] = [{"start": a, "end": b, "count": 1} for a, b in bins]
 
-    scale = model_card.slots(counted)
+    scale = drawing.slots(counted)
 
     assert (scale.low, scale.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "plots",
+    [
+        {"residuals": [{"start": 5e6, "end": 5e6, "count": 8}]},
+        {"residuals": [{"start": 5e6, "end": 5e6, "count": 8}] * 3},
+        {"predicted": [{"actual": 1e12, "low": 1e12, "middle": 1e12, "high": 1e12, "rows": 8}]},
+        {"predicted": [{"actual": 3e15, "low": 3e15, "middle": 3e15, "high": 3e15, "rows": 8}]},
+    ],
+)
+def test_a_card_of_one_value_far_from_zero_is_drawn(client: Client, plots: dict[str, Any]) -> None:
+    version = make_version()
+    Card.objects.filter(version=version).delete()
+    Card.objects.create(version=version, plots=plots)
+
+    assert len(drawn(page_of(client, "toy"))) == 1
+
+
+def test_bins_without_a_width_do_not_say_how_wide_the_others_are() -> None:
+    edges = [(10.0, 10.0), (10.0, 10.0), (10.0, 10.5), (10.5, 11.0)]
+
+    scale = drawing.slots([{"start": a, "end": b, "count": 1} for a, b in edges])
+
+    assert (scale.low, scale.high) == (9.5, 11.0)
 
 
 def test_a_model_without_a_card_shows_no_empty_section(client: Client) -> None:
