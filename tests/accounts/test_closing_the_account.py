@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from axes.models import AccessLog
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
 from accounts.models import User
@@ -258,6 +259,43 @@ def test_the_operators_history_no_longer_names_them(page: PageOf, staff: User, a
     alice.refresh_from_db()
     (noted,) = LogEntry.objects.all()
     assert noted.object_repr == alice.username == f"closed-{alice.pk}"
+
+
+def note_in_history(staff: User, thing: Any, name: str) -> LogEntry:
+    return LogEntry.objects.create(
+        user=staff,
+        content_type=ContentType.objects.get_for_model(thing),
+        object_id=str(thing.pk),
+        object_repr=name,
+        action_flag=CHANGE,
+    )
+
+
+def test_the_history_from_before_a_new_name_is_cleaned_too(
+    page: PageOf, staff: User, alice: User
+) -> None:
+    note_in_history(staff, alice, "alice-of-before")
+    note_in_history(staff, wallet_of(alice.pk), "alice-of-before")
+
+    agree(page(alice))
+
+    shown = set(LogEntry.objects.values_list("object_repr", flat=True))
+    assert shown == {f"closed-{alice.pk}"}
+
+
+def test_the_history_of_what_is_called_the_same_is_kept(
+    page: PageOf, staff: User, alice: User, bob: User, published_version: ModelVersion
+) -> None:
+    namesake = note_in_history(staff, published_version.model, "alice")
+    # The same number, another kind of thing; and another person.
+    published_version.pk = alice.pk
+    others = [note_in_history(staff, thing, "alice") for thing in (published_version, bob)]
+
+    agree(page(alice))
+
+    for entry in [namesake, *others]:
+        entry.refresh_from_db()
+        assert entry.object_repr == "alice"
 
 
 def test_nobody_is_warned_of_the_balance_that_went(page: PageOf, alice: User) -> None:
