@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -30,12 +30,18 @@ from predictions.removal import remove_rows
 
 @login_required
 @require_POST
-def data(request: HttpRequest) -> FileResponse:
-    """Hand out everything that is stored of who is signed in."""
+def data(request: HttpRequest) -> StreamingHttpResponse:
+    """Hand out everything that is stored of who is signed in, while it is being packed."""
     refuse_excess_downloads(request)
     user = cast("User", request.user)
     name = f"ml-service-{timezone.localdate():%Y-%m-%d}.zip"
-    return FileResponse(archive_of(user.pk, request), as_attachment=True, filename=name)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        # A proxy would keep for a slow client what we do not.
+        "X-Accel-Buffering": "no",
+    }
+    pieces = archive_of(user.pk, request)
+    return StreamingHttpResponse(pieces, content_type="application/zip", headers=headers)
 
 
 @sensitive_post_parameters("current_password")
