@@ -52,6 +52,7 @@ def anonymise(user: User) -> None:
     user.set_unusable_password()
     user.is_active = False
     user.sign_outs += 1
+    user.has_data_to_remove = True
     user.save()
 
 
@@ -60,6 +61,16 @@ def free_name(user_id: int) -> str:
     name = f"closed-{user_id}"
     taken = Q(username__iexact=name) | Q(email__iexact=f"{name}@closed.invalid")
     return f"{name}-{new_id().hex}" if User.objects.filter(taken).exists() else name
+
+
+def leavers_with_data() -> list[int]:
+    """Give the ids of closed accounts of which what was sent is still there, oldest first."""
+    leavers = User.objects.filter(has_data_to_remove=True)
+    return list(leavers.order_by("pk").values_list("pk", flat=True))
+
+
+def note_data_removed(*, user_id: int) -> None:
+    User.objects.filter(pk=user_id).update(has_data_to_remove=False)
 
 
 def rename_history(model: type[Model], pk: int, name: str) -> None:

@@ -5,7 +5,6 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -25,7 +24,6 @@ from billing.services import wallet_of
 from mlservice.lib.errors import DomainError
 from mlservice.lib.throttles import refuse_excess_downloads
 from mlservice.site.export import archive_of
-from predictions.removal import remove_rows
 
 
 @login_required
@@ -88,11 +86,9 @@ def obstacle(user: User, wallet: Wallet) -> DomainError | None:
 
 
 def refusal_of(user: User, form: ClosingForm) -> DomainError | None:
-    """Close the account and remove what was predicted, both or neither; give what refused it."""
+    """Close the account, of which a duty then removes what was sent; give what refused it."""
     try:
-        with transaction.atomic():
-            close_account(user_id=user.pk, credits_lost=form.cleaned_data["credits_lost"])
-            remove_rows(user_id=user.pk)
+        close_account(user_id=user.pk, credits_lost=form.cleaned_data["credits_lost"])
     except DomainError as refusal:
         return refusal
     return None
