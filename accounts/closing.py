@@ -2,13 +2,15 @@
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q
 
 from accounts import letters
 from accounts.errors import AlreadyClosed, OperatorsStay
 from accounts.models import User
 from billing.closing import close_wallet
+from billing.models import Wallet
 from billing.services import wallet_of
 from mlservice.lib.ids import new_id
 from mlservice.lib.mail.outbox import forget_letters
@@ -27,10 +29,9 @@ def close_account(*, user_id: int, credits_lost: int) -> None:
         forget_letters(recipient=user.email)
         letters.tell_account_closed(user)
         forget_sign_ins(user.username)
-        old_name = user.username
         anonymise(user)
-        # The operators' history shows users and wallets by name.
-        LogEntry.objects.filter(object_repr=old_name).update(object_repr=user.username)
+        rename_history(User, user.pk, user.username)
+        rename_history(Wallet, wallet_id, user.username)
 
 
 def check_may_close(user: User) -> None:
@@ -51,6 +52,7 @@ def anonymise(user: User) -> None:
     user.set_unusable_password()
     user.is_active = False
     user.sign_outs += 1
+    user.has_data_to_remove = True
     user.save()
 
 
@@ -59,6 +61,22 @@ def free_name(user_id: int) -> str:
     name = f"closed-{user_id}"
     taken = Q(username__iexact=name) | Q(email__iexact=f"{name}@closed.invalid")
     return f"{name}-{new_id().hex}" if User.objects.filter(taken).exists() else name
+
+
+def leavers_with_data() -> list[int]:
+    """Give the ids of closed accounts of which what was sent is still there, oldest first."""
+    leavers = User.objects.filter(has_data_to_remove=True)
+    return list(leavers.order_by("pk").values_list("pk", flat=True))
+
+
+def note_data_removed(*, user_id: int) -> None:
+    User.objects.filter(pk=user_id).update(has_data_to_remove=False)
+
+
+def rename_history(model: type[Model], pk: int, name: str) -> None:
+    """Let the operators' history show an object by another name, whatever it was called before."""
+    kind = ContentType.objects.get_for_model(model)
+    LogEntry.objects.filter(content_type=kind, object_id=str(pk)).update(object_repr=name)
 
 
 def forget_sign_ins(username: str) -> None:

@@ -19,7 +19,8 @@ def validate_time_zone(name: str) -> None:
 class User(AbstractUser):
     """A client or an operator (`is_staff`); name and e-mail are unique without regard to case.
 
-    Sessions and tokens carry `sign_outs`: one more ends all of them at once.
+    Sessions and tokens carry `sign_outs`: one more ends all of them at once. Closing the account
+    sets `has_data_to_remove`, until a duty has removed what was sent.
     """
 
     class Language(models.TextChoices):
@@ -36,6 +37,7 @@ class User(AbstractUser):
 
     email_confirmed_at = models.DateTimeField(_("e-mail confirmed"), null=True, editable=False)
     sign_outs = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    has_data_to_remove = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -48,6 +50,13 @@ class User(AbstractUser):
                 Lower("email"),
                 name="user_email_unique",
                 violation_error_message=_("This e-mail is registered already."),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(has_data_to_remove=True),
+                name="user_data_to_remove",
             ),
         ]
 

@@ -67,8 +67,17 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         user = form.get_user()
         login(request, user)
-        return speaking(user.language, redirect(next_address(request)))
+        return speaking(language_of(request, user), redirect(next_address(request)))
     return render(request, "accounts/sign_in.html", {"form": form})
+
+
+def language_of(request: HttpRequest, user: User) -> str:
+    """Give the language chosen in this browser, and remember it; else the one that is kept."""
+    chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+    if chosen not in User.Language.values:
+        return user.language
+    keep_language(user=user, language=chosen)
+    return chosen
 
 
 def next_address(request: HttpRequest) -> str:

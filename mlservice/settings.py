@@ -409,6 +409,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    # The page on which an account is closed says within the hour.
+    "remove-what-leavers-sent": {
+        "task": "mlservice.remove_what_leavers_sent",
+        "schedule": 300,
+        "options": {"expires": 300},
+    },
     "send-letters": {"task": "mail.send_letters", "schedule": 30, "options": {"expires": 30}},
     "prune-letters": {"task": "mail.prune_letters", "schedule": crontab(hour=2, minute=45)},
 }

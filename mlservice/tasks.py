@@ -1,9 +1,10 @@
-"""Nightly duties that need several apps."""
+"""Duties that need several apps."""
 
 import structlog
 from celery import shared_task
 
 from mlservice.audit import audit
+from mlservice.removal import remove_what_leavers_sent
 
 logger = structlog.get_logger(__name__)
 
@@ -22,3 +23,10 @@ def audit_ledger() -> None:
         logger.error("ledger_differs", ledger_drift=run.drift, **broken)
     else:
         logger.info("ledger_clean", ledger_drift=0, seconds=run.seconds)
+
+
+@shared_task(name="mlservice.remove_what_leavers_sent", time_limit=120, soft_time_limit=110)
+def remove_data_of_closed_accounts() -> None:
+    """Remove rows and results of closed accounts, slice by slice."""
+    if done := remove_what_leavers_sent():
+        logger.info("data_of_closed_accounts_removed", accounts=done)

@@ -30,7 +30,8 @@ as_production() {
   env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// \
     SECRET_KEY='9c1f0e7a-5b1d-4d8e-a6c3-2f7b8e4d1a90-3e5c7a9b-51d0c7' \
     JWT_SIGNING_KEY='a2e4c6d8-1b3f-4c7e-9d5a-8f6b4c2e0d1a-7c9e5b3a' \
-    DEMO_MODE=false DEBUG=false HTTPS=true ALLOWED_HOSTS=ml.example.com "$@"
+    DEMO_MODE=false DEBUG=false HTTPS=true ALLOWED_HOSTS=ml.example.com \
+    EMAIL_BACKEND=django.core.mail.backends.smtp.EmailBackend EMAIL_HOST=mail.example.com "$@"
 }
 
 check() {

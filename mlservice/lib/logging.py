@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-# Whoever holds the end of such a link is taken for its reader, so that no log may hold it.
+# Whoever holds the end of such a link is taken for its reader, so that neither a log
+# nor the operators' desk may show it.
 MAILED_LINK = re.compile(r"(/confirm/|/password/[^/\s]+/)[^\s/?\"']+")
 
 SHARED: list[Any] = [
@@ -19,13 +20,18 @@ SHARED: list[Any] = [
 ]
 
 
+def without_secrets(text: str) -> str:
+    """Give a text with the secrets of its mailed links starred out."""
+    return MAILED_LINK.sub(r"\1***", text)
+
+
 def hide_mailed_links(
     logger: Any, name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Take the secrets of mailed links out of a line, whoever wrote it and in whichever word."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = MAILED_LINK.sub(r"\1***", value)
+            event[key] = without_secrets(value)
     return event
 
 

@@ -5,8 +5,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -25,17 +24,22 @@ from billing.services import wallet_of
 from mlservice.lib.errors import DomainError
 from mlservice.lib.throttles import refuse_excess_downloads
 from mlservice.site.export import archive_of
-from predictions.removal import remove_rows
 
 
 @login_required
 @require_POST
-def data(request: HttpRequest) -> FileResponse:
-    """Hand out everything that is stored of who is signed in."""
+def data(request: HttpRequest) -> StreamingHttpResponse:
+    """Hand out everything that is stored of who is signed in, while it is being packed."""
     refuse_excess_downloads(request)
     user = cast("User", request.user)
     name = f"ml-service-{timezone.localdate():%Y-%m-%d}.zip"
-    return FileResponse(archive_of(user.pk, request), as_attachment=True, filename=name)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        # A proxy would keep for a slow client what we do not.
+        "X-Accel-Buffering": "no",
+    }
+    pieces = archive_of(user.pk, request)
+    return StreamingHttpResponse(pieces, content_type="application/zip", headers=headers)
 
 
 @sensitive_post_parameters("current_password")
@@ -82,11 +86,9 @@ def obstacle(user: User, wallet: Wallet) -> DomainError | None:
 
 
 def refusal_of(user: User, form: ClosingForm) -> DomainError | None:
-    """Close the account and remove what was predicted, both or neither; give what refused it."""
+    """Close the account, of which a duty then removes what was sent; give what refused it."""
     try:
-        with transaction.atomic():
-            close_account(user_id=user.pk, credits_lost=form.cleaned_data["credits_lost"])
-            remove_rows(user_id=user.pk)
+        close_account(user_id=user.pk, credits_lost=form.cleaned_data["credits_lost"])
     except DomainError as refusal:
         return refusal
     return None

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 from axes.models import AccessLog
-from django.contrib.admin.models import LogEntry
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+import mlservice.removal
 from accounts.models import User
 from billing.errors import OwnerDisabled
 from billing.models import LedgerEntry, TopUp, Wallet
@@ -16,7 +21,8 @@ from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from mlservice.audit import run_checks
 from mlservice.lib.mail.models import Letter
-from predictions import runner
+from mlservice.removal import remove_what_leavers_sent
+from predictions import removal, runner
 from predictions.models import Prediction
 from predictions.services import cancel_prediction
 from tests.accounts.links import letters
@@ -115,8 +121,10 @@ def test_rows_and_results_are_removed_and_the_cost_stays(
     runner.run([prediction.pk])
 
     agree(page(alice), credits_lost=1_000 - published_version.price)
+    done = [remove_what_leavers_sent(), remove_what_leavers_sent()]
 
     prediction.refresh_from_db()
+    assert done == [1, 0]
     assert (prediction.input, prediction.output, prediction.metadata) == ("null", None, {})
     assert (prediction.data_removed, prediction.status) == (True, "succeeded")
     assert prediction.cost == published_version.price
@@ -126,12 +134,78 @@ def test_rows_and_results_are_removed_and_the_cost_stays(
 def test_predictions_of_others_are_kept(
     page: PageOf, alice: User, bob: User, published_version: ModelVersion
 ) -> None:
-    prediction = make_prediction(bob)
+    mine, disabled = make_prediction(bob), make_user("carol", credits=9)
+    theirs = make_prediction(disabled)
+    # An account that an operator disables is not closed, and may be opened again.
+    User.objects.filter(pk=disabled.pk).update(is_active=False)
 
     agree(page(alice))
+    remove_what_leavers_sent()
 
-    prediction.refresh_from_db()
-    assert prediction.input_value == published_version.example
+    for prediction in (mine, theirs):
+        prediction.refresh_from_db()
+        assert prediction.input_value == published_version.example
+
+
+def closed_with_predictions(page: PageOf, alice: User, count: int) -> None:
+    for _ in range(count):
+        cancel_prediction(prediction=make_prediction(alice))
+    agree(page(alice))
+
+
+def left(alice: User) -> int:
+    return Prediction.objects.filter(user=alice, data_removed=False).count()
+
+
+def updates_of(asked: CaptureQueriesContext) -> int:
+    """Count the statements that change predictions."""
+    return sum(query["sql"].startswith('UPDATE "predictions_pred') for query in asked)
+
+
+def test_closing_itself_touches_no_prediction(
+    page: PageOf, alice: User, published_version: ModelVersion
+) -> None:
+    cancel_prediction(prediction=make_prediction(alice))
+
+    with CaptureQueriesContext(connection) as asked:
+        agree(page(alice))
+
+    assert is_closed(alice)
+    assert (updates_of(asked), left(alice)) == (0, 1)
+
+
+def test_rows_are_removed_in_slices_until_none_is_left(
+    page: PageOf, alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed_with_predictions(page, alice, 5)
+    monkeypatch.setattr(removal, "ROWS_A_SLICE", 2)
+
+    with CaptureQueriesContext(connection) as asked:
+        done = remove_what_leavers_sent()
+
+    assert (done, left(alice), updates_of(asked)) == (1, 0, 3)
+
+
+def test_a_run_out_of_time_goes_on_in_the_next(
+    page: PageOf, alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed_with_predictions(page, alice, 3)
+
+    with monkeypatch.context() as hurried:
+        hurried.setattr(mlservice.removal, "RUN_SECONDS", -1)
+        first = remove_what_leavers_sent()
+    in_between = left(alice)
+
+    assert (first, in_between) == (0, 3)
+    assert (remove_what_leavers_sent(), left(alice)) == (1, 0)
+
+
+def test_the_duty_runs_often_enough_for_what_the_page_says(page: PageOf, alice: User) -> None:
+    duties: list[dict[str, Any]] = [*settings.CELERY_BEAT_SCHEDULE.values()]
+    scheduled = {duty["task"]: duty["schedule"] for duty in duties}
+
+    assert scheduled["mlservice.remove_what_leavers_sent"] <= 3_600 / 10
+    assert "removed within the hour" in page(alice).get(CLOSE).content.decode()
 
 
 @pytest.mark.parametrize("status", ["starting", "processing"])
@@ -258,6 +332,43 @@ def test_the_operators_history_no_longer_names_them(page: PageOf, staff: User, a
     alice.refresh_from_db()
     (noted,) = LogEntry.objects.all()
     assert noted.object_repr == alice.username == f"closed-{alice.pk}"
+
+
+def note_in_history(staff: User, thing: Any, name: str) -> LogEntry:
+    return LogEntry.objects.create(
+        user=staff,
+        content_type=ContentType.objects.get_for_model(thing),
+        object_id=str(thing.pk),
+        object_repr=name,
+        action_flag=CHANGE,
+    )
+
+
+def test_the_history_from_before_a_new_name_is_cleaned_too(
+    page: PageOf, staff: User, alice: User
+) -> None:
+    note_in_history(staff, alice, "alice-of-before")
+    note_in_history(staff, wallet_of(alice.pk), "alice-of-before")
+
+    agree(page(alice))
+
+    shown = set(LogEntry.objects.values_list("object_repr", flat=True))
+    assert shown == {f"closed-{alice.pk}"}
+
+
+def test_the_history_of_what_is_called_the_same_is_kept(
+    page: PageOf, staff: User, alice: User, bob: User, published_version: ModelVersion
+) -> None:
+    namesake = note_in_history(staff, published_version.model, "alice")
+    # The same number, another kind of thing; and another person.
+    published_version.pk = alice.pk
+    others = [note_in_history(staff, thing, "alice") for thing in (published_version, bob)]
+
+    agree(page(alice))
+
+    for entry in [namesake, *others]:
+        entry.refresh_from_db()
+        assert entry.object_repr == "alice"
 
 
 def test_nobody_is_warned_of_the_balance_that_went(page: PageOf, alice: User) -> None:

@@ -92,6 +92,29 @@ def test_signing_in_with_another_browser_speaks_the_language_that_was_chosen(
     assert '<html lang="ru">' in client.get("/wallet").content.decode()
 
 
+def test_signing_in_keeps_the_language_that_was_chosen_in_this_browser(
+    client: Client, alice: User
+) -> None:
+    client.post("/language", {"language": "ru", "next": "/sign-in"})
+
+    client.post("/sign-in", {"username": "alice", "password": PASSWORD})
+
+    alice.refresh_from_db()
+    assert alice.language == "ru"
+    assert '<html lang="ru">' in client.get("/wallet").content.decode()
+
+
+def test_signing_in_takes_no_language_from_a_cookie_that_names_none(
+    client: Client, alice: User
+) -> None:
+    client.cookies["django_language"] = "xx"
+
+    client.post("/sign-in", {"username": "alice", "password": PASSWORD})
+
+    alice.refresh_from_db()
+    assert (alice.language, client.cookies["django_language"].value) == ("en", "en")
+
+
 def test_a_browser_that_chose_nothing_speaks_the_language_that_is_kept(
     page: PageOf, alice: User
 ) -> None:

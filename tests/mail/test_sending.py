@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import transaction
@@ -16,6 +17,7 @@ from accounts.models import User
 from mlservice.lib.mail import outbox
 from mlservice.lib.mail.models import MAX_ATTEMPTS, Letter
 from mlservice.lib.mail.outbox import prune_letters, queue_letters, send_again, send_letters
+from tests.conftest import make_user
 from tests.mail.smtp import mail_server
 
 pytestmark = pytest.mark.django_db
@@ -227,3 +229,52 @@ def test_an_operator_lets_a_letter_be_tried_again(
 
     letter.refresh_from_db()
     assert letter.attempts == 0
+
+
+SECRET_LINKS = (
+    "http://ml.example.com/password/MQ/c0ffee-1\nhttp://ml.example.com/confirm/MQ:c0ffee\n"
+)
+
+
+def make_operator() -> User:
+    """Somebody who may look at letters, and at nothing else."""
+    operator = make_user("carol", is_staff=True)
+    operator.user_permissions.add(Permission.objects.get(codename="view_letter"))
+    return operator
+
+
+def test_the_desk_shows_a_letter_without_the_secrets_of_its_links(
+    page: Callable[[User], Client],
+) -> None:
+    letter = make_letter()
+    Letter.objects.filter(pk=letter.pk).update(body=f"Hello Alice\n{SECRET_LINKS}")
+
+    shown = page(make_operator()).get(f"/admin/mail/letter/{letter.pk}/change/")
+
+    drawn = shown.content.decode()
+    assert (shown.status_code, "c0ffee" in drawn) == (200, False)
+    assert "Hello Alice" in drawn
+    assert "/password/MQ/***" in drawn
+    assert "/confirm/***" in drawn
+
+
+@pytest.mark.parametrize("lookup", ["body", "body__contains", "body__regex"])
+def test_the_desk_does_not_say_what_a_letter_holds_when_asked_by_address(
+    page: Callable[[User], Client], lookup: str
+) -> None:
+    client = page(make_operator())
+
+    assert client.get("/admin/mail/letter/", {"subject__contains": "c0"}).status_code == 200
+    assert client.get("/admin/mail/letter/", {lookup: "c0"}).status_code == 400
+
+
+def test_a_letter_that_was_sent_keeps_its_words_and_no_secret() -> None:
+    letter = make_letter()
+    Letter.objects.filter(pk=letter.pk).update(body=f"Hello\n{SECRET_LINKS}")
+
+    send_letters()
+
+    letter.refresh_from_db()
+    assert mail.outbox[0].body == f"Hello\n{SECRET_LINKS}"
+    assert letter.body.startswith("Hello\nhttp://ml.example.com/password/MQ/***\n")
+    assert "c0ffee" not in letter.body

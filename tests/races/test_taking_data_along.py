@@ -1,17 +1,23 @@
 """A download is of one moment, whatever is paid while it is written."""
 
 import json
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
+from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.db import DatabaseError, connection
+from django.test import Client
 
 from accounts.models import User
 from billing.services import wallet_of
 from billing.top_ups import start_top_up
+from ml_models.models import ModelVersion
 from mlservice.site import export
-from tests.conftest import make_user
+from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, results
 
 
@@ -27,7 +33,8 @@ def taken_while_paying(alice: User, rf: Any, monkeypatch: pytest.MonkeyPatch) ->
         return read
 
     monkeypatch.setattr(export, "contents", contents)
-    with export.archive_of(alice.pk, rf.post("/")) as file, ZipFile(file) as archive:
+    packed = b"".join(export.archive_of(alice.pk, rf.post("/")))
+    with ZipFile(BytesIO(packed)) as archive:
         entries = [json.loads(line) for line in archive.read("entries.jsonl").splitlines()]
         wallet = json.loads(archive.read("wallet.json"))
     return wallet["balance"], sum(entry["amount"] for entry in entries)
@@ -45,6 +52,46 @@ def test_without_the_snapshot_wallet_and_entries_differ(
     rf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = make_user("alice", credits=9)
-    monkeypatch.setattr(export, "one_snapshot", nullcontext)
+    monkeypatch.setattr(export, "one_snapshot", lambda **_: nullcontext())
 
     assert taken_while_paying(alice, rf, monkeypatch) == (9, 14)
+
+
+def has_predictions(alice: User) -> None:
+    for _ in range(3 * export.PREDICTIONS_AT_ONCE):
+        make_prediction(alice)
+
+
+def test_a_client_who_goes_away_ends_the_reading(
+    page: Callable[[User], Client], published_version: ModelVersion
+) -> None:
+    alice = make_user("alice", credits=99)
+    has_predictions(alice)
+    answer: Any = page(alice).post("/profile/data")
+    while b"predictions.jsonl" not in next(answer.streaming_content):
+        pass
+    was_open = connection.in_atomic_block
+
+    answer.close()
+
+    assert (was_open, connection.in_atomic_block) == (True, False)
+    assert wallet_of(alice.pk).balance == 99
+
+
+def test_a_client_who_takes_nothing_loses_the_snapshot(
+    rf: Any, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = make_user("alice", credits=99)
+    has_predictions(alice)
+    monkeypatch.setattr(export, "STALLED_SECONDS", 1)
+    pieces = export.archive_of(alice.pk, rf.post("/"))
+    while b"predictions.jsonl" not in next(pieces):
+        pass
+
+    time.sleep(1.5)
+
+    with pytest.raises(DatabaseError):
+        b"".join(pieces)
+    assert not connection.in_atomic_block
+    connection.close()
+    assert wallet_of(alice.pk).balance == 99

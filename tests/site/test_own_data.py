@@ -1,12 +1,13 @@
 """The download of one's own data: all of it, as of one moment, and nobody else's."""
 
-import errno
 import io
 import json
+import secrets
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import pytest
 from django.db import connection
@@ -89,25 +90,48 @@ def test_many_predictions_cost_no_more_queries_than_few(
     assert queries_of_a_download() == with_one
 
 
-def test_memory_holds_a_few_predictions_at_a_time(
-    rf: Any, alice: User, published_version: ModelVersion
+def test_neither_memory_nor_a_disk_holds_what_is_on_its_way(
+    rf: Any, alice: User, published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = make_prediction(alice)
     size, count = 200_000, 150
-    text = json.dumps({"note": "x" * size})
+    # Half of its length is left when it is packed.
+    text = json.dumps({"note": secrets.token_hex(size // 2)})
     for _ in range(count):
         make_prediction(alice)
     Prediction.objects.update(input=text, output=f"[{text}]")
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", lambda: pytest.fail("a file is made"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
 
     tracemalloc.start()
-    with export.archive_of(alice.pk, rf.post("/profile/data")) as file, ZipFile(file) as archive:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        whole = archive.getinfo("predictions.jsonl").file_size
+    packed = sum(len(piece) for piece in export.archive_of(alice.pk, rf.post("/profile/data")))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 
-    assert first.pk
-    assert whole > 2 * size * count
-    assert peak < whole / 3
+    assert packed > size * count
+    assert peak < packed / 2
+
+
+def test_the_first_piece_comes_before_any_row_is_read(rf: Any, alice: User) -> None:
+    pieces = export.archive_of(alice.pk, rf.post("/profile/data"))
+
+    with CaptureQueriesContext(connection) as asked:
+        first = next(pieces)
+
+    assert first.startswith(b"PK")
+    assert not [query["sql"] for query in asked if "predictions_prediction" in query["sql"]]
+
+
+def test_what_breaks_off_does_not_open(rf: Any, alice: User) -> None:
+    *begun, _ = export.archive_of(alice.pk, rf.post("/profile/data"))
+
+    with pytest.raises(BadZipFile):
+        ZipFile(io.BytesIO(b"".join(begun)))
+
+
+def test_a_proxy_is_told_to_keep_nothing_back(page: PageOf, alice: User) -> None:
+    answer = page(alice).post("/profile/data")
+
+    assert (answer.streaming, answer["X-Accel-Buffering"]) == (True, "no")
 
 
 def test_downloads_are_limited(page: PageOf, alice: User, bob: User) -> None:
@@ -116,19 +140,6 @@ def test_downloads_are_limited(page: PageOf, alice: User, bob: User) -> None:
 
     assert codes == [200] * 6 + [429]
     assert page(bob).post("/profile/data").status_code == 200
-
-
-def test_a_full_disk_is_told_as_such(
-    page: PageOf, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fill_up(*args: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(export, "write_lines", fill_up)
-
-    answer = page(alice).post("/profile/data")
-
-    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
 def test_it_needs_a_form(page: PageOf, alice: User) -> None:

@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
+from mlservice.lib.logging import without_secrets
 from mlservice.lib.mail.models import MAX_ATTEMPTS, Letter
 
 logger = structlog.get_logger(__name__)
@@ -125,7 +126,10 @@ def _deliver(letter: Letter, connection: Any) -> bool:
         connection.close()
         _postpone(letter, error)
         return False
-    Letter.objects.filter(pk=letter.pk).update(sent_at=Now(), error="")
+    # Its reader has the link now, and nobody else needs it.
+    Letter.objects.filter(pk=letter.pk).update(
+        sent_at=Now(), error="", body=without_secrets(letter.body)
+    )
     logger.info("letter_sent", letter=letter.pk, letter_event=letter.event)
     return True
 
