@@ -1,5 +1,5 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races faults chaos mutants mutmut e2e bench-books lint types format seed
+.PHONY: setup run test races faults chaos mutants mutmut e2e bench bench-quick bench-history bench-books lint types format seed
 
 # The fault tests bring servers of their own; nobody's others are asked or started.
 UNSHARED = DATABASE_URL=postgresql:///unused BROKER_URL=memory://
@@ -15,6 +15,9 @@ chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or
 mutants: setup ; FAULTS=short .venv/bin/python -m tests.mutants $(or $(LIST),money) $(PART)
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
 e2e: setup ; .venv/bin/python -m pytest -m browser
+bench: setup ; .venv/bin/python -m benchmarks.service --report docs/benchmarks $(ARGS)
+bench-quick: setup ; .venv/bin/python -m benchmarks.service --quick
+bench-history: setup ; .venv/bin/python -m benchmarks.history --report docs/benchmarks $(ARGS)
 bench-books: setup ; .venv/bin/python -m benchmarks.books --report docs/benchmarks/books.md
 lint: setup ; .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
 types: setup ; scripts/types.sh
