@@ -16,7 +16,7 @@ from benchmarks.rows import MODELS, Model, Row
 from benchmarks.spawning import answers, end, spawn, wait_until
 from tests.debian.ports import free_port
 
-# The best of those tried: see the README of the benchmarks.
+# Of the sizes and waits tried at 16 connections, these answered most.
 TUNED: Mapping[str, float] = {"max_batch_size": 32, "max_batch_time": 0.005}
 
 
