@@ -1,12 +1,12 @@
 """One turn of one target: started, measured at each number of connections, checked, ended."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.answers import check_samples, check_stored, check_target, last_stored
-from benchmarks.load import Measured, drive
+from benchmarks.load import Measured, Silent, drive
 from benchmarks.machine import load_average
 from benchmarks.ours import Ours
 from benchmarks.processes import Usage, usage
@@ -59,7 +59,8 @@ def figure(target: Target, cell: Cell, servers: Servers) -> dict[str, Any]:
     requests = [
         target.request(cell.model, [rows[number % ROWS]], number) for number in range(REQUESTS)
     ]
-    load(target, cell, requests, WARM_SECONDS)
+    with suppress(Silent):
+        load(target, cell, requests, WARM_SECONDS)
     parts = dict(target.parts()) | (dict(servers.parts()) if isinstance(target, Ours) else {})
     before = {name: usage(pid) for name, pid in parts.items()}
     measured = load(target, cell, requests, cell.seconds)

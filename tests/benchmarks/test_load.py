@@ -1,13 +1,14 @@
 """The load sends what it was given, counts what came back, and refuses what it did not expect."""
 
 import json
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
-from benchmarks.load import drive, http_request, is_installed
+from benchmarks.load import Silent, drive, http_request, is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="wrk is missing: apt-get install wrk")
 
@@ -75,3 +76,9 @@ def test_a_pause_holds_back_each_connection(echo: str) -> None:
     paced = drive(echo, asking(200), connections=1, seconds=2, pause_ms=100)
 
     assert 5 <= paced.answered <= 60 < at_once.answered
+
+
+def test_silence_is_no_figure() -> None:
+    # Connections are taken and never answered.
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Silent):
+        drive(f"http://127.0.0.1:{server.getsockname()[1]}", asking(200), connections=1, seconds=1)
