@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Postgres:
 
     home: Path
     process: "subprocess.Popen[bytes] | None" = None
+    options: dict[str, str] = field(default_factory=OPTIONS.copy)
 
     @classmethod
     def made_in(cls, folder: Path) -> "Postgres":
@@ -58,7 +59,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and return when it answers."""
-        options = OPTIONS | {"unix_socket_directories": str(self.home)}
+        options = self.options | {"unix_socket_directories": str(self.home)}
         said = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(

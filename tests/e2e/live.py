@@ -130,14 +130,16 @@ class LiveService:
     def try_manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return self.run_python("manage.py", *arguments)
 
-    def run_python(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run_python(
+        self, *arguments: str, timeout_seconds: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.checkout,
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout_seconds,
             check=False,
         )
 
@@ -181,7 +183,8 @@ class LiveService:
     def is_ready(self) -> bool:
         try:
             return requests.get(f"{self.base_url}/readyz", timeout=5).ok
-        except requests.ConnectionError:
+        # A machine with much to do may take long over the first answer.
+        except requests.RequestException:
             return False
 
 

@@ -1,0 +1,114 @@
+"""W5: what a history of many predictions costs: `make bench-history`.
+
+Beside W1, it reads the pages and the API as the owner of the longest history, at each size.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import load_average, machine
+from benchmarks.ours import Ours
+from benchmarks.report import table
+from benchmarks.rows import LINEAR, Model
+from benchmarks.servers import running_servers
+from benchmarks.turns import Cell, take_turn
+
+SIZES = (10_000, 1_000_000)
+LARGEST = 10_000_000
+DATA = Path("/var/tmp")
+# With indexes, measured at a million, and the log that filling them writes.
+KB_A_PREDICTION = 2.2
+GOAL = 1.2
+FILL_SECONDS = 3_600
+
+
+def main() -> None:
+    options = arguments()
+    sizes = (*SIZES, LARGEST) if options.largest else SIZES
+    refuse_small_disk(max(sizes))
+    before = load_average()
+    figures = {size: measured(size, options.seconds) for size in sizes}
+    results = {"machine": machine(), "load_average": [before, load_average()], "sizes": figures}
+    told = document(results)
+    print(told)
+    if options.report:
+        (options.report / "history.md").write_text(told)
+        (options.report / "history.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def arguments() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--largest", action="store_true", help="10 million as well")
+    parser.add_argument("--seconds", type=float, default=10, help="of W1 at each size")
+    parser.add_argument("--report", type=Path, help="the folder to write the documents to")
+    return parser.parse_args()
+
+
+def refuse_small_disk(size: int) -> None:
+    needed, free = size * KB_A_PREDICTION * 1e3, shutil.disk_usage(DATA).free
+    print(f"Needs {needed / 1e9:.1f} GB under {DATA}, where {free / 1e9:.1f} are free.", flush=True)
+    if needed > free:
+        raise SystemExit("There is not enough room.")
+
+
+def measured(size: int, seconds: float) -> dict[str, Any]:
+    """Fill a database of its own with so many predictions, read it, and predict on top of it."""
+    with running_servers(disk=str(DATA)) as servers:
+        filling = ("-m", "benchmarks.filled_history", str(size))
+        filled = servers.service.run_python(*filling, timeout_seconds=FILL_SECONDS)
+        assert filled.returncode == 0, filled.stderr
+        found: dict[str, Any] = json.loads(filled.stdout)
+        cell = Cell(Model(LINEAR), 16, seconds)
+        [waited] = take_turn(Ours(servers.service, servers.tokens), [cell], servers)
+        print(f"{size:,} predictions: {waited['per_second']}/s", flush=True)
+        return {**found, "W1": waited}
+
+
+def document(results: dict[str, Any]) -> str:
+    machine_of, sizes = results["machine"], results["sizes"]
+    small, *_, large = sizes
+    lines = [
+        "# A long history",
+        "",
+        "Made by `make bench-history`: [how](../../benchmarks/README.md).",
+        f"{machine_of['cores']} cores of {machine_of['cpu']}; load average "
+        f"{results['load_average'][0]} before and {results['load_average'][1]} after.",
+        f"Goal: nothing takes more than {GOAL} times as long at {large:,} predictions as at "
+        f"{small:,}.",
+        "",
+        *table(
+            ("median, ms", *(f"{size:,}" for size in sizes), "ratio", ""),
+            [
+                (name, *times, f"{times[-1] / times[0]:.2f}", verdict(times))
+                for name, times in times_of(sizes).items()
+            ],
+        ),
+        "",
+        *table(
+            ("", *(f"{size:,}" for size in sizes)),
+            [
+                (
+                    "W1 linear c16, /s",
+                    *(one["W1"]["per_second"] for one in sizes.values()),
+                ),
+                ("database, MB", *(one["database_mb"] for one in sizes.values())),
+            ],
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def times_of(sizes: dict[int, dict[str, Any]]) -> dict[str, list[float]]:
+    names = next(iter(sizes.values()))["reads"]
+    return {name: [one["reads"][name] for one in sizes.values()] for name in names}
+
+
+def verdict(times: list[float]) -> str:
+    return "reached" if times[-1] <= GOAL * times[0] else "not reached"
+
+
+if __name__ == "__main__":
+    main()

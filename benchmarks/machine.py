@@ -1,0 +1,40 @@
+"""The only place that names the machine on which something was measured."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("django", "celery", "gunicorn", "scikit-learn", "numpy", "psycopg2-binary")
+
+
+def machine() -> dict[str, Any]:
+    """Name what the figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "cpu": cpu_model(),
+        "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "debian": {name: debian_version(name) for name in ("postgresql", "rabbitmq-server", "wrk")},
+    }
+
+
+def load_average() -> float:
+    """Say how many processes wanted a core over the last minute: above the cores, others work."""
+    return round(os.getloadavg()[0], 1)
+
+
+def cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def debian_version(package: str) -> str:
+    command = ["dpkg-query", "--show", "--showformat", "${Version}", package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout or "not installed"

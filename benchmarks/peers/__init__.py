@@ -1,0 +1,1 @@
+"""Other servers of scikit-learn models, each with the same two artifacts."""

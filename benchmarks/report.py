@@ -1,0 +1,170 @@
+"""The only place that lays the figures out for people; beside them stand all as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.goals import Results, median, verdicts
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write `service.md` and `service.json`."""
+    (folder / "service.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "service.md").write_text(document(results))
+
+
+def document(results: Results) -> str:
+    return (
+        "\n".join(
+            [
+                "# The service beside its peers",
+                "",
+                "Made by `make bench`: what is measured and how stands in",
+                "[benchmarks](../../benchmarks/README.md); every figure in [JSON](service.json).",
+                "",
+                *conditions(results),
+                "",
+                "## Goals",
+                "",
+                *table(
+                    ("goal", "needed", "found", ""),
+                    [
+                        (one["goal"], one["needed"], shown(one["found"]), one["reached"])
+                        for one in verdicts(results)
+                    ],
+                ),
+                *chapters(results),
+            ]
+        ).rstrip()
+        + "\n"
+    )
+
+
+def conditions(results: Results) -> Iterator[str]:
+    machine, options = results["machine"], results["options"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    debian = ", ".join(f"{name} {number}" for name, number in machine["debian"].items())
+    yield (
+        f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']} GB, "
+        f"{machine['system']}; Python {machine['python']}, {packages}; {debian}."
+    )
+    yield ""
+    before, after = results["load_average"]
+    yield (
+        f"{results['began']}, {results['minutes']} minutes; {options['rounds']} rounds of "
+        f"{options['seconds']:g} s; load average {before} before and {after} after. Everything, "
+        "the load too, ran on this machine."
+    )
+    if before > 1:
+        yield ""
+        yield "**Others used the machine meanwhile: figures do not hold, and ratios may drift.**"
+
+
+def chapters(results: Results) -> Iterator[str]:
+    chapter = {"W1": waiting, "W2": accepting, "W3": many_rows, "W4": latency, "W6": scaling}
+    for name, lay_out in chapter.items():
+        if name in results:
+            yield ""
+            yield from lay_out(results)
+    if "W7" in results:
+        yield from ("", "## W7 Start-up", "")
+        found = results["W7"]
+        yield (
+            f"A web process answers after {found['web_seconds']} s; relay and worker have given "
+            f"their first prediction after {found['worker_seconds']} s."
+        )
+
+
+def waiting(results: Results) -> Iterator[str]:
+    figures = results["W1"]["figures"]
+    targets = list(dict.fromkeys(one["target"] for one in figures))
+    cells = sorted(
+        {one["cell"] for one in figures}, key=lambda cell: (cell.split()[0], len(cell), cell)
+    )
+    yield from ("## W1 One row a request, waiting for the answer", "")
+    yield (
+        "Requests a second that were answered with their prediction, and p50 / p99 in ms; medians "
+        "over the rounds. In brackets: the share that was told to come back for it."
+    )
+    yield ""
+    rows = [(target, *(waited(results, target, cell) for cell in cells)) for target in targets]
+    absent = [
+        (f"{name}: not measured: {reason.splitlines()[0]}", *("" for _ in cells))
+        for name, reason in results["W1"]["not_measured"].items()
+    ]
+    yield from table(("", *cells), rows + absent)
+    yield ""
+    yield "Of each part at the first cell of the last round: processor time a prediction, memory."
+    yield ""
+    last = {one["target"]: one for one in reversed(figures) if one["cell"] == figures[0]["cell"]}
+    parts = [
+        (
+            target,
+            name,
+            f"{part['cpu_ms']:.2f}",
+            part["processes"],
+            part["largest_mb"],
+            part["own_mb"],
+        )
+        for target, one in last.items()
+        for name, part in one["parts"].items()
+    ]
+    heads = ("", "part", "CPU, ms", "processes", "largest, MB", "all, shared once, MB")
+    yield from table(heads, parts)
+
+
+def waited(results: Results, target: str, cell: str) -> str:
+    found = [median(results, target, cell, of) for of in ("per_second", "p50_ms", "p99_ms")]
+    if None in found:
+        return ""
+    per_second, p50, p99 = (float(one or 0) for one in found)
+    later = median(results, target, cell, "otherwise") or 0
+    answered = median(results, target, cell, "answered") or 0
+    told = f" ({later / (later + answered):.0%})" if later else ""
+    return f"**{per_second:,.0f}** · {p50:.0f} / {p99:.0f}{told}"
+
+
+def accepting(results: Results) -> Iterator[str]:
+    yield from ("## W2 Accepting only", "")
+    heads = ("target", "round", "per_second", "p50_ms", "p99_ms")
+    yield from figures_of(results["W2"], heads)
+
+
+def many_rows(results: Results) -> Iterator[str]:
+    yield from ("## W3 Many rows a request, forest", "")
+    heads = ("rows", "round", "raw", "rows_per_second", "of_raw", "p50_ms", "p99_ms")
+    yield from figures_of(results["W3"], heads)
+
+
+def latency(results: Results) -> Iterator[str]:
+    found = results["W4"]
+    yield from ("## W4 One client, nothing else", "")
+    heads = ("model", "p50_ms", "p99_ms", "round_trip_ms", "predict_ms", "commit_ms", "ratio")
+    yield from figures_of({"figures": found["idle"]}, heads)
+    half = found["half"]
+    yield ""
+    yield (
+        f"At {half['per_second']}/s of {half['reached_per_second']}/s reached: p50 "
+        f"{half['p50_ms']:.1f} ms, p99 {half['p99_ms']:.1f} ms."
+    )
+
+
+def scaling(results: Results) -> Iterator[str]:
+    yield from ("## W6 More workers, a model that sleeps", "")
+    yield from figures_of(results["W6"], ("workers", "per_second", "p50_ms", "p99_ms"))
+
+
+def figures_of(found: dict[str, Any], heads: Sequence[str]) -> Iterator[str]:
+    yield from table(heads, [[one[head] for head in heads] for one in found["figures"]])
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(str(cell) for cell in row)} |"
+
+
+def shown(found: float | None) -> str:
+    return "" if found is None else f"{found:g}"

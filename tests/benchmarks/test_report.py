@@ -1,0 +1,57 @@
+"""The document says what was measured, on what, and what could not be."""
+
+from typing import Any
+
+from benchmarks.report import document
+
+PART = {"cpu_ms": 1.5, "processes": 3, "largest_mb": 100.0, "own_mb": 180.0}
+
+
+def figure(target: str, per_second: float) -> dict[str, Any]:
+    return {
+        "target": target,
+        "round": 1,
+        "cell": "random-forest c16",
+        "per_second": per_second,
+        "answered": 90,
+        "otherwise": 10,
+        "p50_ms": 20.0,
+        "p99_ms": 50.0,
+        "parts": {"web": PART, "worker": PART},
+    }
+
+
+def results(load_average: float) -> dict[str, Any]:
+    return {
+        "began": "2026-01-02 03:04 UTC",
+        "minutes": 5,
+        "load_average": [load_average, 3.0],
+        "options": {"rounds": 1, "seconds": 10.0},
+        "machine": {
+            "cores": 2,
+            "cpu": "a processor",
+            "memory_gb": 8,
+            "system": "Linux",
+            "python": "3.11",
+            "packages": {"django": "5.2"},
+            "debian": {"postgresql": "15"},
+        },
+        "W1": {
+            "figures": [figure("ours", 1_200), figure("MLServer", 200)],
+            "not_measured": {"MLflow": "No such version.\nMore"},
+        },
+    }
+
+
+def test_figures_goals_and_gaps_stand_in_it() -> None:
+    text = document(results(0.2))
+
+    assert "| ours | **1,200** · 20 / 50 (10%) |" in text
+    assert "| W1 random-forest c16, ours ÷ MLServer | ≥ 5 | 6 | reached |" in text
+    assert "| MLflow: not measured: No such version. |" in text
+    assert "| ours | worker | 1.50 | 3 | 100.0 | 180.0 |" in text
+
+
+def test_a_machine_that_others_used_is_said_to_be_one() -> None:
+    assert "Others used the machine" not in document(results(0.2))
+    assert "Others used the machine" in document(results(5.0))
