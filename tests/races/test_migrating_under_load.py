@@ -84,7 +84,7 @@ def test_an_upgrade_that_was_interrupted_is_run_again(earlier: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE INDEX prediction_finished ON predictions_prediction (user_id)")
 
-    migrate(AFTER)
+    call_command("prepare_database", verbosity=0)
 
     assert asked(INDEXES) == [("prediction_finished", True)]
     [(definition,)] = asked("SELECT pg_get_indexdef('prediction_finished'::regclass)")
