@@ -1,5 +1,6 @@
 """A download is of one moment, whatever is paid while it is written."""
 
+import inspect
 import json
 import time
 from collections.abc import Callable
@@ -63,10 +64,16 @@ def has_predictions(alice: User) -> None:
 
 
 def test_a_client_who_goes_away_ends_the_reading(
-    page: Callable[[User], Client], published_version: ModelVersion
+    page: Callable[[User], Client],
+    published_version: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = make_user("alice", credits=99)
     has_predictions(alice)
+    # As a traceback would, this holds what is being read beyond the end of the snapshot.
+    really = export.contents
+    held: dict[str, Any] = {}
+    monkeypatch.setattr(export, "contents", lambda *args: held.update(really(*args)) or held)
     answer: Any = page(alice).post("/profile/data")
     while b"predictions.jsonl" not in next(answer.streaming_content):
         pass
@@ -75,6 +82,7 @@ def test_a_client_who_goes_away_ends_the_reading(
     answer.close()
 
     assert (was_open, connection.in_atomic_block) == (True, False)
+    assert inspect.getgeneratorstate(held["predictions.jsonl"]) == inspect.GEN_CLOSED
     assert wallet_of(alice.pk).balance == 99
 
 
