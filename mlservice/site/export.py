@@ -1,6 +1,6 @@
 """The only place that gathers everything stored of one client, in the shapes of the API."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -67,14 +67,14 @@ def pieces_of(user_id: int, wallet_id: int, request: HttpRequest) -> Iterator[by
         yield from outlet.taken()
 
 
-def contents(user_id: int, wallet_id: int, request: HttpRequest) -> dict[str, Iterator[Any]]:
+def contents(user_id: int, wallet_id: int, request: HttpRequest) -> dict[str, Generator[Any]]:
     """Name each file with the objects that it takes, the oldest first; they are read later."""
     user, wallet = User.objects.get(pk=user_id), Wallet.objects.get(pk=wallet_id)
     predictions = Prediction.objects.for_user(user_id).with_version()
     shape = PredictionSerializer(context={"request": request})
     return {
-        "profile.json": iter([profile(user)]),
-        "wallet.json": iter([WalletSerializer(wallet).data]),
+        "profile.json": alone(profile(user)),
+        "wallet.json": alone(WalletSerializer(wallet).data),
         "entries.jsonl": shaped(wallet.entries.all(), EntrySerializer(), MONEY_AT_ONCE),
         "top-ups.jsonl": shaped(wallet.top_ups.all(), TopUpSerializer(), MONEY_AT_ONCE),
         "predictions.jsonl": shaped(predictions, shape, PREDICTIONS_AT_ONCE),
@@ -86,17 +86,21 @@ def profile(user: User) -> dict[str, Any]:
     return {**ProfileSerializer(user).data, **{name: getattr(user, name) for name in names}}
 
 
-def shaped(rows: QuerySet[Any], serializer: Any, at_once: int) -> Iterator[Any]:
-    """Read rows a few at a time; a client who goes away ends the reading with the snapshot."""
+def alone(one: Any) -> Generator[Any]:
+    yield one
+
+
+def shaped(rows: QuerySet[Any], serializer: Any, at_once: int) -> Generator[Any]:
+    """Read rows a few at a time; closed early, it ends the reading while the snapshot stands."""
     read: Any = rows.order_by("pk").iterator(at_once)
     with closing(read):
         yield from map(serializer.to_representation, read)
 
 
 def write_lines(
-    archive: ZipFile, outlet: Outlet, name: str, objects: Iterator[Any]
+    archive: ZipFile, outlet: Outlet, name: str, objects: Generator[Any]
 ) -> Iterator[bytes]:
-    with archive.open(name, "w", force_zip64=True) as file:
+    with closing(objects), archive.open(name, "w", force_zip64=True) as file:
         # The file's head goes out before its first row is read.
         yield from outlet.taken()
         for one in objects:

@@ -1,6 +1,8 @@
 """A download is of one moment, whatever is paid while it is written."""
 
+import inspect
 import json
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,6 +19,7 @@ from billing.services import wallet_of
 from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from mlservice.site import export
+from predictions.models import Prediction
 from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, results
 
@@ -60,21 +63,31 @@ def test_without_the_snapshot_wallet_and_entries_differ(
 def has_predictions(alice: User) -> None:
     for _ in range(3 * export.PREDICTIONS_AT_ONCE):
         make_prediction(alice)
+    # Too long to wait in the packer for the next one.
+    Prediction.objects.update(input=f'"{secrets.token_hex(100_000)}"')
 
 
 def test_a_client_who_goes_away_ends_the_reading(
-    page: Callable[[User], Client], published_version: ModelVersion
+    page: Callable[[User], Client],
+    published_version: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = make_user("alice", credits=99)
     has_predictions(alice)
+    # As a traceback would, this holds what is being read beyond the end of the snapshot.
+    really = export.contents
+    held: dict[str, Any] = {}
+    monkeypatch.setattr(export, "contents", lambda *args: held.update(really(*args)) or held)
     answer: Any = page(alice).post("/profile/data")
     while b"predictions.jsonl" not in next(answer.streaming_content):
         pass
+    next(answer.streaming_content)
     was_open = connection.in_atomic_block
 
     answer.close()
 
     assert (was_open, connection.in_atomic_block) == (True, False)
+    assert inspect.getgeneratorstate(held["predictions.jsonl"]) == inspect.GEN_CLOSED
     assert wallet_of(alice.pk).balance == 99
 
 

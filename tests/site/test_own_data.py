@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
@@ -112,9 +113,9 @@ def test_neither_memory_nor_a_disk_holds_what_is_on_its_way(
 
 
 def test_the_first_piece_comes_before_any_row_is_read(rf: Any, alice: User) -> None:
-    pieces = export.archive_of(alice.pk, rf.post("/profile/data"))
+    pieces: Any = export.archive_of(alice.pk, rf.post("/profile/data"))
 
-    with CaptureQueriesContext(connection) as asked:
+    with closing(pieces), CaptureQueriesContext(connection) as asked:
         first = next(pieces)
 
     assert first.startswith(b"PK")
