@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ml_models import artifacts
 from ml_models.fetching import share
-from ml_models.models import ModelVersion
+from ml_models.models import MLModel, ModelVersion
 from ml_models.releases import Release, artifact_path, built_slugs, read_release
 from ml_models.services import publish_version
 from mlservice.lib.errors import DomainError
@@ -98,7 +98,8 @@ class Command(BaseCommand):
     def tell(self, version: ModelVersion, is_new: bool) -> None:
         verdict = VERDICTS[version.is_draft, is_new]
         said = f"{version.model.slug} version {version.number} {verdict}, {version.price} a row"
-        if is_new and not version.is_draft and version.model.stable_id != version.pk:
+        is_stable = MLModel.objects.filter(stable=version).exists()
+        if is_new and not version.is_draft and not is_stable:
             said += f"; `promote_model {version.model.slug} {version.number}` makes it stable"
         self.stdout.write(said)
 
