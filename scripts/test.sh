@@ -65,7 +65,7 @@ main() {
   step "Tests, side by side"
   .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser and not whole"
   if is_ci; then
-    whole_service_twice
+    whole_service_at_once
     step "Faults, in the short form"
     env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
       .venv/bin/python -m pytest "${strict[@]}" tests/faults
@@ -76,7 +76,12 @@ main() {
 
 whole_service() {
   step "Tests of the whole service"
-  .venv/bin/python -m pytest "${strict[@]}" -m "broker or browser or whole"
+  .venv/bin/python -m pytest "${strict[@]}" -m "${1:-broker or browser or whole}"
+}
+
+in_the_browser() {
+  step "Tests in a browser"
+  .venv/bin/python -m pytest "${strict[@]}" -m browser
 }
 
 on_debian() {
@@ -86,14 +91,18 @@ on_debian() {
 }
 
 # Each has servers of its own, and waits more than it computes.
-whole_service_twice() {
+whole_service_at_once() {
   local failed=0 said
-  said="$(mktemp)"
-  on_debian >"$said" 2>&1 &
-  whole_service || failed=1
-  wait $! || failed=1
-  cat "$said"
-  rm "$said"
+  said="$(mktemp -d)"
+  on_debian >"$said/debian" 2>&1 &
+  local debian=$!
+  in_the_browser >"$said/browser" 2>&1 &
+  local browser=$!
+  whole_service "broker or whole" || failed=1
+  wait $browser || failed=1
+  wait $debian || failed=1
+  cat "$said/browser" "$said/debian"
+  rm -r "$said"
   return $failed
 }
 
