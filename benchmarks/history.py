@@ -19,7 +19,7 @@ from benchmarks.turns import Cell, take_turn
 SIZES = (10_000, 1_000_000)
 LARGEST = 10_000_000
 DATA = Path("/var/tmp")
-# With indexes, measured at a million, and the log that filling them writes.
+# With indexes and the log that filling them writes; an estimate until a run has found it.
 KB_A_PREDICTION = 2.2
 GOAL = 1.2
 FILL_SECONDS = 3_600
