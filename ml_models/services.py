@@ -17,6 +17,7 @@ from ml_models.errors import (
     VersionNotBroken,
     VersionNotDraft,
 )
+from ml_models.formats import Estimator
 from ml_models.golden import replay
 from ml_models.models import Card, MLModel, ModelVersion, PriceChange
 from ml_models.pointers import locked_model, serve_first
@@ -52,15 +53,13 @@ def publish_version(
 
 def tried(release: Release) -> Release:
     """Replay the release; return it without explanations where its estimator allows none."""
-    is_able = is_explainable(release, must_be=bool(release.explain_multiplier))
-    return release if is_able else replace(release, explain_multiplier=0)
+    estimator = replay(release)
+    if release.explain_multiplier and can_explain(estimator, release):
+        return release
+    return replace(release, explain_multiplier=0)
 
 
-def is_explainable(model: Described, *, must_be: bool = True) -> bool:
-    """Replay the model and say whether it can be explained, if that is asked."""
-    estimator = replay(model)
-    if not must_be:
-        return False
+def can_explain(estimator: Estimator, model: Described) -> bool:
     # Imported here, since it brings scikit-learn, and the web processes hardly ever publish.
     from ml_models.explanations import explains
 
@@ -169,7 +168,8 @@ def set_explain_multiplier(
     tried first: raise ExplanationsNotOffered, ArtifactUnavailable or a BrokenArtifact then.
     """
     check_multiplier(multiplier)
-    if multiplier and not version.explain_multiplier and not is_explainable(version):
+    is_new = multiplier and not version.explain_multiplier
+    if is_new and not can_explain(replay(version), version):
         raise ExplanationsNotOffered
     with transaction.atomic():
         locked = ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)

@@ -124,7 +124,7 @@ def prediction_quote(request: HttpRequest) -> HttpResponse:
 
 
 def typed_rows(form: live.RowsForm) -> list[Any]:
-    """Return the rows as they stand; an input that is empty or wrong is no value."""
+    """Return the rows as they stand, what is wrong in them included; none of a broken table."""
     if isinstance(form, TableForm):
         return as_rows(form.input()) if form.is_valid() else []
     return [line.row() for line in form.row_forms()]

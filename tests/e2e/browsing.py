@@ -27,7 +27,10 @@ SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElem
 
 
 class Visit:
-    """One visitor's window: a page, its troubles, and pictures of where it has been."""
+    """One visitor's window: a page, its troubles, pictures of where it has been, things done.
+
+    A thing done is a click or a filled field.
+    """
 
     def __init__(self, page: Page, *, base_url: str, pictures: Path) -> None:
         self.page = page
@@ -35,6 +38,7 @@ class Visit:
         self.pictures = pictures
         self.troubles: list[str] = []
         self.taken = 0
+        self.done = 0
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("console", self._note_message)
         page.on("pageerror", lambda error: self.troubles.append(f"script error: {error}"))
@@ -47,13 +51,16 @@ class Visit:
 
     def press(self, name: str) -> None:
         """Press the first button of this name in the page's content."""
+        self.done += 1
         self._content().get_by_role("button", name=name, exact=True).first.click()
 
     def follow(self, name: str) -> None:
         """Follow the first link of this name in the page's content."""
+        self.done += 1
         self._content().get_by_role("link", name=name, exact=True).first.click()
 
     def fill(self, label: str, text: str) -> None:
+        self.done += 1
         self._content().get_by_label(label, exact=True).fill(text)
 
     def _content(self) -> Locator:
