@@ -129,22 +129,22 @@ def influences(
     """Name the columns and categories, each with its weight as a bar from zero."""
     weights = [row["value"] for row in measured["rows"]]
     scale = charts.Scale(min(0, *weights), max(SOME_LENGTH, *weights))
-    zero = scale.place(0)
+    spans = [scale.from_zero(weight) for weight in weights]
     decimals = decimals_for(max(map(abs, weights), default=0))
     return {
         "kind": measured["kind"],
         "target_function": measured["target_function"],
         # Of two labels, the coefficients are those of the second.
         "label": shown(gives["enum"][-1]) if "enum" in gives else "",
-        "zero": zero,
+        "zero": scale.place(0),
         "rows": [
             {
                 "title": title_of(row, takes["properties"]),
                 "value": number_format(row["value"], decimal_pos=decimals, force_grouping=True),
-                "x": min(zero, scale.place(row["value"])),
-                "width": abs(scale.place(row["value"]) - zero),
+                "x": x,
+                "width": width,
             }
-            for row in measured["rows"]
+            for row, (x, width) in zip(measured["rows"], spans, strict=True)
         ],
     }
 

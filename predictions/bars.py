@@ -6,12 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from mlservice.lib import charts
 from mlservice.lib import schema as schemas
 
 # A page has no room for more; CSV and API have them all.
 SHOWN = 10
-# The bars' places are in percent of the drawing's width.
-WIDTH = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +43,13 @@ def bars_of(explanation: Mapping[str, Any], columns: Mapping[str, Any]) -> Bars:
     told = [(schemas.title_of(name, columns[name]), added) for name, added in falling[:SHOWN]]
     if rest := falling[SHOWN:]:
         told.append((_("All others"), sum(added for _name, added in rest)))
-    low = min(0.0, *(added for _title, added in told))
-    span = max(0.0, *(added for _title, added in told)) - low or 1.0
-    bars = [_bar(title, added, low, span) for title, added in told]
-    return Bars(schemas.shown(explanation["base"]), bars, _place(-low, span))
+    amounts = [added for _title, added in told]
+    scale = charts.Scale(min(0.0, *amounts), max(0.0, *amounts))
+    bars = [_bar(title, added, scale) for title, added in told]
+    return Bars(schemas.shown(explanation["base"]), bars, scale.place(0))
 
 
-def _bar(title: str, added: float, low: float, span: float) -> Bar:
-    return Bar(
-        title=title,
-        added=f"{'−' if added < 0 else '+'}{schemas.shown(abs(added))}",
-        is_gain=added >= 0,
-        x=_place(min(added, 0.0) - low, span),
-        width=_place(abs(added), span),
-    )
-
-
-def _place(value: float, span: float) -> float:
-    return round(WIDTH * value / span, 2)
+def _bar(title: str, added: float, scale: charts.Scale) -> Bar:
+    x, width = scale.from_zero(added)
+    sign = "−" if added < 0 else "+"
+    return Bar(title, f"{sign}{schemas.shown(abs(added))}", added >= 0, x, width)

@@ -41,6 +41,11 @@ class Scale:
             return 50.0
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
+    def from_zero(self, value: float) -> tuple[float, float]:
+        """Return where a bar between zero and the value begins, and how long it is."""
+        zero, end = self.place(0), self.place(value)
+        return min(zero, end), round(abs(end - zero), 2)
+
     def values(self, most: int = MOST_TICKS) -> list[float]:
         """Return the round values inside the range that are worth a tick."""
         edges = nice_edges(self.low, self.high, most)

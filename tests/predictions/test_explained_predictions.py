@@ -256,7 +256,7 @@ def test_what_is_beyond_ten_bars_stands_together() -> None:
 def test_nothing_added_draws_bars_of_no_width() -> None:
     drawn = bars_of({"base": 1.0, "contributions": {"a": 0.0}}, {"a": {}})
 
-    assert [(bar.width, bar.x) for bar in drawn.bars] == [(0, 0)]
+    assert [(bar.width, bar.x) for bar in drawn.bars] == [(0, drawn.zero)]
 
 
 def test_the_answer_is_json_that_everybody_reads(alice: User, published_version: Any) -> None:
