@@ -30,6 +30,7 @@ from billing.errors import (
 )
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
 from billing.selectors import committed_this_month, reversed_cents
+from mlservice.lib.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class Resolution:
 
     hold_id: int
     captured: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Credits to be held of a locked wallet, for what `reference` names: its kind and its id."""
+
+    wallet: Wallet
+    amount: int
+    reference: tuple[str, str]
 
 
 def open_wallet(*, user_id: int) -> Wallet:
@@ -78,30 +88,100 @@ def lock_wallets(*, hold_ids: Sequence[int]) -> None:
     list(wallets.values_list("pk", flat=True))
 
 
+def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
+    """Lock the wallets of these users in id order, and read each with its user as they are now.
+
+    A wallet that is missing (a superuser made on the command line) is opened. The users are read
+    by a statement of their own: one that waits for a lock sees all else as it was before.
+    """
+    wanted = set(user_ids)
+    wallets = Wallet.objects.filter(user__in=wanted).order_by("pk").select_for_update()
+    locked = {wallet.user_id: wallet for wallet in wallets.prefetch_related("user")}
+    if missing := wanted - locked.keys():
+        for user_id in sorted(missing):
+            open_wallet(user_id=user_id)
+        return lock_payers(wanted)
+    return locked
+
+
 def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Hold:
     """Reserve `amount` credits of a wallet that the caller has locked.
 
     Raise WalletFrozen, InsufficientCredits or SpendingCapReached; nothing is held then.
     """
+    [placed] = place_holds([Reservation(wallet, amount, reference)])
+    if isinstance(placed, DomainError):
+        raise placed
+    return placed
+
+
+def place_holds(wanted: Sequence[Reservation]) -> list[Hold | DomainError]:
+    """Reserve credits of wallets that the caller has locked; give each its hold or its refusal.
+
+    They are judged one after another, so that those of one wallet see what was reserved before
+    them. A refusal is a WalletFrozen, InsufficientCredits or SpendingCapReached, and holds nothing.
+    """
+    refusals = [_reserve(one) for one in wanted]
+    granted = [one for one, refusal in zip(wanted, refusals, strict=True) if refusal is None]
+    placed = iter(_write_holds(granted))
+    return [next(placed) if refusal is None else refusal for refusal in refusals]
+
+
+def _reserve(wanted: Reservation) -> DomainError | None:
+    """Count an amount as held on the wallet in memory, or say why it cannot be."""
+    wallet, amount = wanted.wallet, wanted.amount
     if wallet.is_frozen:
-        raise WalletFrozen(shortfall=wallet.shortfall)
+        return WalletFrozen(shortfall=wallet.shortfall)
     if amount > wallet.available:
-        raise InsufficientCredits(required=amount, available=wallet.available)
-    _check_cap(wallet, amount)
-    Wallet.objects.filter(pk=wallet.pk).update(held=F("held") + amount)
-    kind, reference_id = reference
-    return Hold.objects.create(
-        wallet=wallet, amount=amount, reference_type=kind, reference_id=reference_id
-    )
+        return InsufficientCredits(required=amount, available=wallet.available)
+    if wallet.spending_cap is not None:
+        left = max(0, wallet.spending_cap - committed_this_month(wallet))
+        if amount > left:
+            return SpendingCapReached(required=amount, cap=wallet.spending_cap, left=left)
+    wallet.held += amount
+    return None
 
 
-def _check_cap(wallet: Wallet, amount: int) -> None:
-    cap = wallet.spending_cap
-    if cap is None:
-        return
-    committed = committed_this_month(wallet)
-    if committed + amount > cap:
-        raise SpendingCapReached(required=amount, cap=cap, left=max(0, cap - committed))
+def _write_holds(granted: Sequence[Reservation]) -> list[Hold]:
+    if not granted:
+        return []
+    columns = [
+        [one.wallet.pk for one in granted],
+        [one.amount for one in granted],
+        [one.reference[0] for one in granted],
+        [one.reference[1] for one in granted],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE_HOLDS, columns)
+        ids = dict(cursor.fetchall())
+    return [
+        Hold(
+            pk=ids[one.reference[1]],
+            wallet=one.wallet,
+            amount=one.amount,
+            reference_type=one.reference[0],
+            reference_id=one.reference[1],
+        )
+        for one in granted
+    ]
+
+
+PLACE_HOLDS = """
+WITH wanted AS (
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
+        AS wanted (wallet_id, amount, reference_type, reference_id)
+), reserved AS (
+    UPDATE billing_wallet AS wallet SET held = held + total.amount
+    FROM (
+        SELECT wallet_id, sum(amount)::bigint AS amount FROM wanted GROUP BY wallet_id
+    ) AS total
+    WHERE wallet.id = total.wallet_id
+)
+INSERT INTO billing_hold
+    (wallet_id, amount, captured, refunded, status, reference_type, reference_id)
+SELECT wallet_id, amount, 0, 0, 'held', reference_type, reference_id FROM wanted
+RETURNING reference_id, id
+"""
 
 
 def resolve_holds(resolutions: Iterable[Resolution]) -> None:

@@ -229,7 +229,7 @@ AXES_VERBOSE = False
 # --- API -----------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["mlservice.lib.tokens.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["mlservice.lib.json.JSONParser"],
@@ -382,6 +382,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS
 CELERY_TASK_SOFT_TIME_LIMIT = PREDICTION_TIME_LIMIT_SECONDS - 5
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Tasks keep their connection, as requests do: so many of them, then it is opened anew.
+CELERY_DB_REUSE_MAX = 1_000
 # The claim keeps a redelivered message from running twice: what is under way is finished.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = env.int("WORKER_MAX_TASKS_PER_CHILD", default=10_000)

@@ -21,8 +21,8 @@ from predictions.forms import OneRowForm, TableForm, VersionForm
 from predictions.grid import GridForm, pasted, with_more_rows
 from predictions.models import Prediction
 from predictions.quotes import quote_rows
-from predictions.services import as_rows, prepare_submission
 from predictions.snippets import snippets
+from predictions.submitting import as_rows, prepare_submission
 from predictions.views import details
 from predictions.waiting import submit_and_wait
 

@@ -10,7 +10,7 @@ from billing.selectors import spendable
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
 from ml_models.selectors import check_rows, find_serving_version
-from predictions.services import as_rows
+from predictions.submitting import as_rows
 
 
 @dataclass(frozen=True, slots=True)

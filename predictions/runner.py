@@ -25,7 +25,8 @@ from mlservice.lib.failpoints import failpoint
 from mlservice.lib.outlasting import outlast
 from predictions.dispatch import give_back
 from predictions.models import Prediction
-from predictions.services import Claim, Outcome, as_rows, claim, settle
+from predictions.services import Claim, Outcome, claim, settle
+from predictions.submitting import as_rows
 
 logger = structlog.get_logger(__name__)
 

@@ -1,55 +1,19 @@
-"""What clients and workers write on predictions: submit, claim, settle, cancel."""
+"""What workers and clients write on accepted predictions: claim, settle, cancel."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from billing import services as billing
-from billing.models import Wallet
-from ml_models.models import ModelVersion
-from ml_models.selectors import check_rows, find_serving_version
-from mlservice.lib.errors import InvalidRequest
 from mlservice.lib.failpoints import failpoint
-from mlservice.lib.idempotency import NO_KEY, IdempotencyKey, patience, replayed
-from mlservice.lib.ids import new_id
-from mlservice.lib.wakeup import Wakeup
-from predictions import selectors
-from predictions.errors import (
-    AccountDisabled,
-    AlreadyDiscarded,
-    AlreadyFinished,
-    InvalidFeatures,
-    QueueFull,
-    TooManyRows,
-)
+from predictions.errors import AlreadyDiscarded, AlreadyFinished
 from predictions.models import DeadLetter, Prediction
 
 Status = Prediction.Status
-
-submitted = Wakeup("prediction_submitted")
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """Rows that passed the gate: what will be predicted, by which version, for how much."""
-
-    version: ModelVersion
-    input: Any
-    rows_total: int
-    rows_valid: int
-    price: int
-    explain: bool = False
-
-    @property
-    def amount(self) -> int:
-        return self.rows_valid * self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,116 +40,6 @@ class Outcome:
     error: str = ""
     error_code: str = ""
     predict_seconds: float | None = None
-
-
-def prepare_submission(
-    *,
-    model: str,
-    version: int | None = None,
-    input: Any,
-    explain: bool = False,
-    user_id: int | None = None,
-) -> Submission:
-    """Check rows against the version they are meant for, writing nothing.
-
-    Without a number it is the version that serves this user. input: one row (object) or a list
-    of 1 to 1,000 rows. Raise ModelNotFound, VersionRetired, VersionBroken, TooManyRows,
-    ExplanationsNotOffered, or InvalidFeatures when no row is valid.
-    """
-    chosen = find_serving_version(slug=model, number=version, user_id=user_id)
-    price = chosen.price_of_row(explain=explain)
-    rows = as_rows(input)
-    checked = check_rows(version=chosen, rows=rows)
-    if not checked.valid:
-        raise InvalidFeatures(
-            "No row fits the model's schema. Mend the rows as `errors` says and send them again.",
-            errors=[
-                {"index": index, **msgspec.to_builtins(error)}
-                for index, errors in checked.errors.items()
-                for error in errors
-            ][: settings.PREDICTION_MAX_ERRORS],
-        )
-    return Submission(chosen, input, checked.total, checked.valid, price, explain)
-
-
-def as_rows(input: Any) -> list[Any]:
-    """Take one row or many as a list of rows; refuse emptiness and excess."""
-    rows = input if isinstance(input, list) else [input]
-    if not rows or input is None:
-        raise InvalidRequest("`input` must be one row (an object) or a list of rows.")
-    if len(rows) > settings.PREDICTION_MAX_ROWS:
-        raise TooManyRows(
-            f"{len(rows)} rows were sent and {settings.PREDICTION_MAX_ROWS} are the most."
-        )
-    return rows
-
-
-def submit_prediction(
-    *,
-    user_id: int,
-    submission: Submission,
-    source: str,
-    metadata: dict[str, str] | None = None,
-    request_id: str = "",
-    prediction_id: UUID | None = None,
-    key: IdempotencyKey = NO_KEY,
-    cancel_after_seconds: int | None = None,
-) -> Prediction:
-    """Accept a prediction: in one transaction reserve its price and store it.
-
-    What has not finished `cancel_after_seconds` later ends canceled and free.
-    A key that was used before gives the prediction it made, with `is_replayed` set. Raise
-    InsufficientCredits, WalletFrozen, SpendingCapReached, AccountDisabled, QueueFull or
-    IdempotencyMismatch; nothing is stored then.
-    """
-    if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
-        raise QueueFull("Too many predictions wait already. Nothing was charged; try again.")
-    prediction_id = prediction_id or new_id()
-    wallet_id = billing.wallet_of(user_id).pk
-    with patience(key), transaction.atomic():
-        wallet = lock_payer(wallet_id)
-        # Its twin may have committed while this one waited for the wallet.
-        if found := replayed_prediction(user_id=user_id, key=key):
-            return found
-        hold = billing.place_hold(
-            wallet=wallet, amount=submission.amount, reference=("prediction", str(prediction_id))
-        )
-        prediction = Prediction.objects.create(
-            id=prediction_id,
-            user_id=user_id,
-            version=submission.version,
-            hold=hold,
-            source=source,
-            input=msgspec.json.encode(submission.input).decode(),
-            rows_total=submission.rows_total,
-            rows_valid=submission.rows_valid,
-            price=submission.price,
-            explain=submission.explain,
-            metadata=metadata or {},
-            request_id=request_id,
-            idempotency_key=key.value,
-            fingerprint=key.fingerprint,
-        )
-        if cancel_after_seconds is not None:
-            # Counted from the database's clock, as everything that ends by time.
-            prediction.deadline = prediction.created_at + timedelta(seconds=cancel_after_seconds)
-            prediction.save(update_fields=["deadline"])
-    # A NOTIFY inside the transaction would serialise every commit.
-    submitted.send()
-    return prediction
-
-
-def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Prediction | None:
-    """Find what the user's earlier request with this key made, as it is now."""
-    return replayed(Prediction.objects.for_user(user_id).with_version(), key)
-
-
-def lock_payer(wallet_id: int) -> Wallet:
-    """Lock the paying wallet; a user disabled since signing in is refused here."""
-    wallet = billing.lock_wallet(wallet_id=wallet_id)
-    if not wallet.user.is_active:
-        raise AccountDisabled("This account is disabled. Ask the operator.")
-    return wallet
 
 
 def claim(

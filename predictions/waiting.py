@@ -1,4 +1,7 @@
-"""How a request waits for its prediction: one listener thread per web process wakes them all."""
+"""How a request waits for its prediction: one listener thread per web process wakes them all.
+
+The thread reads, in one query, how those that are waited for have ended.
+"""
 
 import threading
 import time
@@ -13,16 +16,38 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 
-from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
+from predictions.accepting import desk
 from predictions.models import Prediction
-from predictions.services import submit_prediction
+from predictions.submitting import Order
 
 logger = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 1.0
 # Threads that stay free for requests that do not wait.
 SPARE_THREADS = 8
+
+
+# How a prediction ended, and in the order of these: its fields.
+ENDED = ("status", "output", "error", "error_code", "cost", "predict_seconds", "started_at")
+ENDED += ("completed_at", "cancel_requested_at")
+READ_ENDED = f"""
+SELECT id, {", ".join(ENDED)} FROM predictions_prediction
+WHERE id = ANY(%s) AND completed_at IS NOT NULL
+"""  # noqa: S608 (constants of this file)
+
+
+class Waiter:
+    """One request that waits: `ended` holds the fields of the end once there is one."""
+
+    def __init__(self) -> None:
+        self.called = Event()
+        self.ended: tuple[Any, ...] | None = None
+
+    def complete(self, prediction: Prediction) -> None:
+        """Write the end, if it has come, on the prediction as it was accepted."""
+        for name, value in zip(ENDED, self.ended or (), strict=False):
+            setattr(prediction, name, value)
 
 
 class Waiters:
@@ -34,37 +59,37 @@ class Waiters:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.waiting: dict[UUID, Event] = {}
+        self.waiting: dict[UUID, Waiter] = {}
         self.thread: threading.Thread | None = None
         self.is_draining = False
 
     @contextmanager
-    def register(self, prediction_id: UUID) -> Iterator[Event | None]:
+    def register(self, prediction_id: UUID) -> Iterator[Waiter | None]:
         """Register before the commit; None when this process cannot take another waiter."""
-        event = self._admit(prediction_id)
+        waiter = self._admit(prediction_id)
         try:
-            yield event
+            yield waiter
         finally:
             with self.lock:
                 self.waiting.pop(prediction_id, None)
 
-    def _admit(self, prediction_id: UUID) -> Event | None:
+    def _admit(self, prediction_id: UUID) -> Waiter | None:
         with self.lock:
             room = max(1, settings.WEB_THREADS - SPARE_THREADS)
             if self.is_draining or len(self.waiting) >= room:
                 return None
-            event = self.waiting[prediction_id] = Event()
+            waiter = self.waiting[prediction_id] = Waiter()
             if self.thread is None or not self.thread.is_alive():
                 self.thread = threading.Thread(target=self._listen, name="waiters", daemon=True)
                 self.thread.start()
-        return event
+        return waiter
 
     def drain(self) -> None:
         """Let every waiting request answer at once, and admit no more."""
         with self.lock:
             self.is_draining = True
-            for event in self.waiting.values():
-                event.set()
+            for waiter in self.waiting.values():
+                waiter.called.set()
 
     def _listen(self) -> None:
         while True:
@@ -85,33 +110,29 @@ class Waiters:
 
     def _wake_finished(self) -> None:
         with self.lock:
-            ids = list(self.waiting)
+            ids = [one for one, waiter in self.waiting.items() if waiter.ended is None]
         if not ids:
             return
-        finished = Prediction.objects.filter(pk__in=ids, completed_at__isnull=False)
-        for prediction_id in finished.values_list("pk", flat=True):
-            if event := self.waiting.get(prediction_id):
-                event.set()
+        with connection.cursor() as cursor:
+            cursor.execute(READ_ENDED, [ids])
+            for prediction_id, *ended in cursor.fetchall():
+                if waiter := self.waiting.get(prediction_id):
+                    waiter.ended = tuple(ended)
+                    waiter.called.set()
 
 
 waiters = Waiters()
 
 
-def submit_and_wait(*, seconds: float, **submission: Any) -> Prediction:
+def submit_and_wait(*, seconds: float, **order: Any) -> Prediction:
     """Submit a prediction and give it up to `seconds` to finish; it may come back unfinished."""
+    placed = Order(**order)
     if not seconds:
-        return submit_prediction(**submission)
-    prediction_id = new_id()
-    with waiters.register(prediction_id) as event:
-        prediction = submit_prediction(prediction_id=prediction_id, **submission)
-        if prediction.is_replayed:
-            return prediction
-        if event is None or not event.wait(seconds):
-            return prediction
-    try:
-        now = Prediction.objects.with_version().get(pk=prediction_id)
-    except Error:
-        # It is accepted and will be charged: a failed second look must not deny that.
-        return prediction
-    # Draining wakes waiters early: unfinished is said as `starting`, the word clients poll on.
-    return now if now.is_finished else prediction
+        return desk.accept(placed)
+    with waiters.register(placed.prediction_id) as waiter:
+        prediction = desk.accept(placed)
+        if waiter and not prediction.is_replayed:
+            waiter.called.wait(seconds)
+            # Draining calls waiters early: unfinished is said as `starting`, which clients poll on.
+            waiter.complete(prediction)
+    return prediction

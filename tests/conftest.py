@@ -21,7 +21,7 @@ from ml_models.selectors import forget_found_versions
 from ml_models.services import publish_version
 from predictions import selectors, turns
 from predictions.models import Prediction
-from predictions.services import prepare_submission, submit_prediction
+from predictions.submitting import prepare_submission, submit_prediction
 
 PASSWORD = "a long and private phrase"
 

@@ -3,13 +3,11 @@
 from typing import Any
 
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.api.authentication import SIGN_OUTS, is_signed_out
 from accounts.models import User
+from mlservice.lib.tokens import SIGN_OUTS, has_old_password, is_signed_out
 
 
 class SingleUseRefreshToken(RefreshToken):
@@ -24,13 +22,8 @@ class SingleUseRefreshToken(RefreshToken):
         """Raise TokenError as well once the password was changed or the user signed out."""
         super().verify(*args, **kwargs)
         user = User.objects.filter(pk=self.payload.get("user_id") or 0).first()
-        if user is None or is_signed_out(self, user) or self._has_old_password(user):
+        if user is None or is_signed_out(self, user) or has_old_password(self, user):
             raise TokenError("This refresh token was ended.")
-
-    def _has_old_password(self, user: User) -> bool:
-        # The library asks this only of access tokens.
-        seen = self.payload.get(api_settings.REVOKE_TOKEN_CLAIM)
-        return bool(seen != get_md5_hash_password(user.password))
 
     def blacklist(self) -> Any:
         """Blacklist the token; raise TokenError when somebody else has just done so.

@@ -38,9 +38,11 @@ TOKENS = OpenApiExample("Tokens", {"access": "eyJ…", "refresh": "eyJ…"}, res
 
 
 class BearerScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]
-    """Documents our authentication as the library's, which it extends."""
+    """Documents our ways of authentication as the library's, which they extend."""
 
-    target_class = "accounts.api.authentication.TokenAuthentication"
+    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    match_subclasses = True
+    priority = 1
 
 
 class RegisterView(APIView):

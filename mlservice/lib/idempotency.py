@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from django.db import OperationalError, connection, models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
-from psycopg2.errors import LockNotAvailable
 
 from mlservice.lib.errors import DomainError, InvalidRequest
+from mlservice.lib.locks import LockTimeout, lock_timeout
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -99,11 +99,7 @@ def patience(key: IdempotencyKey) -> Iterator[None]:
         yield
         return
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MILLISECONDS}")
+        with lock_timeout(PATIENCE_MILLISECONDS):
             yield
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            raise IdempotencyInFlight(_("Send it again with the same key in a moment.")) from error
-        raise
+    except LockTimeout as error:
+        raise IdempotencyInFlight(_("Send it again with the same key in a moment.")) from error

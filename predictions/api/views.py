@@ -3,7 +3,9 @@
 from typing import Any
 
 import structlog
+from django.db import Error
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -11,6 +13,8 @@ from drf_spectacular.utils import (
     extend_schema,
     extend_schema_view,
 )
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +22,8 @@ from rest_framework.views import APIView
 
 from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
-from predictions.api import examples
+from mlservice.lib.tokens import AskedLater, Bearer
+from predictions.api import documents, examples
 from predictions.api.cancel_after import CANCEL_AFTER, cancel_after_seconds
 from predictions.api.cancel_after import HEADER as CANCEL_AFTER_HEADER
 from predictions.api.filters import PredictionFilter
@@ -27,9 +32,11 @@ from predictions.api.serializers import (
     PredictionRequestSerializer,
     PredictionSerializer,
     PredictionSummarySerializer,
+    read_request,
 )
 from predictions.models import Prediction
-from predictions.services import cancel_prediction, prepare_submission, replayed_prediction
+from predictions.services import cancel_prediction
+from predictions.submitting import prepare_submission, replayed_prediction
 from predictions.waiting import submit_and_wait
 
 POLL_AFTER_SECONDS = 1
@@ -61,34 +68,55 @@ class PredictionListView(ListAPIView[Prediction]):
         ],
         examples=[examples.REQUEST, examples.FINISHED, examples.FINISHED_CLASSIFIED],
     )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Accept rows for prediction: 202, or 201 when it finished while you waited."""
-        body = PredictionRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        asked = read_request(request.data)
         key = read_key(request.headers.get(HEADER), request.data)
+        if key.value:
+            request.user.confirm()
         if earlier := replayed_prediction(user_id=request.user.pk, key=key):
             return accepted(request, earlier, waited_seconds=0)
-        metadata = body.validated_data.pop("metadata", {})
+        metadata = asked.pop("metadata", {})
         seconds = preferred_wait_seconds(request.headers.get("Prefer", ""))
         cancel_after = cancel_after_seconds(request.headers.get(CANCEL_AFTER_HEADER))
         prediction = submit_and_wait(
             seconds=seconds,
-            submission=prepare_submission(**body.validated_data, user_id=request.user.pk),
+            submission=prepare_submission(**asked, user_id=request.user.pk),
             user_id=request.user.pk,
             source=Prediction.Source.API,
             metadata=metadata,
             key=key,
             cancel_after_seconds=cancel_after,
             request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+            refusal=request.user.refusal,
         )
         return accepted(request, prediction, waited_seconds=seconds)
 
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Let the submission ask about the user whose wallet it locks."""
+        is_post = self.request is not None and self.request.method == "POST"
+        return [AskedLater()] if is_post else super().get_authenticators()
 
-def accepted(request: Request, prediction: Prediction, *, waited_seconds: int) -> Response:
+    def handle_exception(self, exc: Exception) -> Response:
+        """Tell who sends an ended token that, and nothing else."""
+        bearer = getattr(self.request, "user", None)
+        if isinstance(bearer, Bearer) and not isinstance(exc, Error | AuthenticationFailed):
+            try:
+                bearer.confirm()
+            except AuthenticationFailed as refusal:
+                exc = refusal
+        return super().handle_exception(exc)
+
+
+def accepted(request: Request, prediction: Prediction, *, waited_seconds: int) -> HttpResponse:
     """Answer 201 for a finished prediction; else 202, where to look and when."""
-    document = PredictionSerializer(prediction, context={"request": request}).data
-    response = Response(document, status=201 if prediction.is_finished else 202)
-    response["Location"] = document["urls"]["get"]
+    root = documents.root_of(request)
+    response = HttpResponse(
+        documents.encoded(prediction, root),
+        status=201 if prediction.is_finished else 202,
+        content_type="application/json",
+    )
+    response["Location"] = documents.address(prediction, root)
     if prediction.is_replayed:
         response[REPLAYED] = "true"
     elif waited_seconds:

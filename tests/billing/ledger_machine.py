@@ -33,6 +33,7 @@ from mlservice.lib.ids import new_id
 from predictions import reaping
 from predictions import services as work_services
 from predictions.models import Prediction
+from predictions.submitting import Submission, submit_prediction
 from tests.billing.ledger_model import Adjustment, Hold, Purse, Refused, TopUp, Work
 
 Answer = TypeVar("Answer")
@@ -261,9 +262,9 @@ class Ledger(RuleBasedStateMachine):
 
         real = agree(
             ours,
-            lambda: work_services.submit_prediction(
+            lambda: submit_prediction(
                 user_id=purse.user_id,
-                submission=work_services.Submission(self.version, [{}] * rows, rows, rows, price),
+                submission=Submission(self.version, [{}] * rows, rows, rows, price),
                 source="api",
                 key=IdempotencyKey(key, fingerprint),
             ),

@@ -19,7 +19,8 @@ from ml_models.services import publish_version
 from mlservice.lib.ids import first_id_at, new_id
 from predictions.comparison import Comparison, Measure, compare
 from predictions.models import Prediction
-from predictions.services import Outcome, claim, prepare_submission, settle, submit_prediction
+from predictions.services import Outcome, claim, settle
+from predictions.submitting import prepare_submission, submit_prediction
 
 PageOf = Callable[[User], Client]
 SLUG = "linear-regression"

@@ -10,7 +10,7 @@ from billing.models import Hold, Wallet
 from ml_models.models import ModelVersion
 from predictions.errors import AccountDisabled, InvalidFeatures, QueueFull, TooManyRows
 from predictions.models import Prediction
-from predictions.services import prepare_submission, submit_prediction
+from predictions.submitting import prepare_submission, submit_prediction
 from tests.conftest import make_prediction, make_user
 
 

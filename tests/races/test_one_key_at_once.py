@@ -12,7 +12,7 @@ from billing.services import lock_wallet, pay_top_up, record_reversal, wallet_of
 from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from mlservice.lib.idempotency import IdempotencyInFlight, IdempotencyKey
-from predictions import services
+from predictions import submitting
 from predictions.models import Prediction
 from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, meeting, results
@@ -34,7 +34,7 @@ def test_without_the_second_look_both_insert_and_only_the_constraint_refuses(
     published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = make_user("alice", credits=1_000)
-    monkeypatch.setattr(services, "replayed_prediction", lambda **_: None)
+    monkeypatch.setattr(submitting, "replayed_prediction", lambda **_: None)
 
     answers = at_once([lambda: make_prediction(alice, key=KEY)] * 2)
 

@@ -15,7 +15,7 @@ from ml_models.models import MLModel
 from ml_models.releases import built_slugs
 from ml_models.selectors import listed_models
 from predictions.models import Prediction
-from predictions.services import prepare_submission
+from predictions.submitting import prepare_submission
 from predictions.waiting import submit_and_wait
 
 DEMO_CREDITS = 1_000

@@ -1,0 +1,110 @@
+"""How requests of one process are accepted: whoever finds nobody at it takes all who wait along.
+
+What a commit costs is paid once for all of them, and the busier it is, the more share it. Nobody
+waits for company: who is alone is accepted at once, in the very thread that asked.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from threading import Event, Lock
+
+from django.db import DataError, IntegrityError, connection
+
+from mlservice.lib.locks import LockTimeout, lock_timeout
+from predictions.models import Prediction
+from predictions.submitting import Order, submit_order, submit_predictions
+
+# Orders of more rows go alone: their texts are long, and the others would wait for them.
+ROWS_TOGETHER_AT_MOST = 100
+TOGETHER_AT_MOST = 64
+# One locked wallet must not keep the others waiting: then each goes alone.
+WAIT_TOGETHER_MILLISECONDS = 100
+
+Answer = Prediction | Exception | None
+
+
+class Ticket:
+    """An order that waits: `called` is set when there is an answer, or when it is to lead."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.called = Event()
+        self.leads = False
+        # Stays None for an order that must go alone.
+        self.answer: Answer = None
+
+
+class Desk:
+    """The orders of this process that wait, and the one of them, if any, that leads."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.waiting: list[Ticket] = []
+        self.is_led = False
+
+    def accept(self, order: Order) -> Prediction:
+        """Accept an order alone or with others; raise what `submit_prediction` raises."""
+        is_large = order.submission.rows_total > ROWS_TOGETHER_AT_MOST
+        # Who is in a transaction already would take the others' orders into it.
+        if is_large or connection.in_atomic_block:
+            return submit_order(order)
+        ticket = Ticket(order)
+        with self.lock:
+            self.waiting.append(ticket)
+            ticket.leads, self.is_led = not self.is_led, True
+        if not ticket.leads:
+            ticket.called.wait()
+        if ticket.leads:
+            self.lead()
+        if ticket.answer is None:
+            return submit_order(order)
+        if isinstance(ticket.answer, Exception):
+            raise ticket.answer
+        return ticket.answer
+
+    def lead(self) -> None:
+        """Have all who wait accepted, this one among them, and call the next one to lead."""
+        with self.lock:
+            together, self.waiting = parted(self.waiting)
+        try:
+            answers = answers_for([ticket.order for ticket in together])
+            for ticket, answer in zip(together, answers, strict=True):
+                ticket.answer = answer
+        finally:
+            with self.lock:
+                self.is_led = bool(self.waiting)
+                if self.waiting:
+                    self.waiting[0].leads = True
+                    self.waiting[0].called.set()
+            for ticket in together:
+                ticket.called.set()
+
+
+def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
+    """Choose who goes together; of those with one user's one key, only the first."""
+    together: list[Ticket] = []
+    later: list[Ticket] = []
+    keys = set()
+    for ticket in waiting:
+        key = (ticket.order.user_id, ticket.order.key.value)
+        is_twin = ticket.order.key.value is not None and key in keys
+        keys.add(key)
+        (later if is_twin or len(together) == TOGETHER_AT_MOST else together).append(ticket)
+    return together, later
+
+
+def answers_for(orders: Sequence[Order]) -> Sequence[Answer]:
+    """Accept orders in one transaction; None tells an order to go alone."""
+    try:
+        if len(orders) == 1:
+            return [submit_order(orders[0])]
+        with lock_timeout(WAIT_TOGETHER_MILLISECONDS):
+            return submit_predictions(orders)
+    except (LockTimeout, DataError, IntegrityError) as error:
+        # The database said no to all of them: nothing was written, and each hears its own.
+        return [None if len(orders) > 1 else error] * len(orders)
+    except Exception as error:
+        return [copy(error) for _ in orders]
+
+
+desk = Desk()

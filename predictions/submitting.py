@@ -1,0 +1,259 @@
+"""What clients write on predictions: rows that pass the gate are accepted, their price held."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import connection, transaction
+
+from billing import services as billing
+from billing.errors import NotSignedIn
+from billing.models import Hold, Wallet
+from ml_models.models import ModelVersion
+from ml_models.selectors import check_rows, find_serving_version
+from mlservice.lib.errors import InvalidRequest
+from mlservice.lib.idempotency import (
+    NO_KEY,
+    IdempotencyKey,
+    IdempotencyMismatch,
+    patience,
+    replayed,
+)
+from mlservice.lib.ids import new_id
+from mlservice.lib.wakeup import Wakeup
+from predictions import selectors
+from predictions.errors import AccountDisabled, InvalidFeatures, QueueFull, TooManyRows
+from predictions.models import Prediction
+
+submitted = Wakeup("prediction_submitted")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Rows that passed the gate: what will be predicted, by which version, for how much."""
+
+    version: ModelVersion
+    input: Any
+    rows_total: int
+    rows_valid: int
+    price: int
+    explain: bool = False
+
+    @property
+    def amount(self) -> int:
+        return self.rows_valid * self.price
+
+
+@dataclass(slots=True)
+class Order:
+    """What one client wants predicted, paid and kept; `text` is its input as it is stored.
+
+    What has not finished `cancel_after_seconds` later ends canceled and free. `refusal` is asked
+    about the user as locked with the wallet: what it returns refuses the order.
+    """
+
+    user_id: int
+    submission: Submission
+    source: str
+    metadata: dict[str, str] | None = None
+    request_id: str = ""
+    prediction_id: UUID = field(default_factory=new_id)
+    key: IdempotencyKey = NO_KEY
+    cancel_after_seconds: int | None = None
+    refusal: Callable[[Any], Exception | None] = lambda user: None
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.user_id is None:
+            raise NotSignedIn
+        self.text = msgspec.json.encode(self.submission.input).decode()
+
+
+def prepare_submission(
+    *,
+    model: str,
+    version: int | None = None,
+    input: Any,
+    explain: bool = False,
+    user_id: int | None = None,
+) -> Submission:
+    """Check rows against the version they are meant for, writing nothing.
+
+    Without a number it is the version that serves this user. input: one row (object) or a list
+    of 1 to 1,000 rows. Raise ModelNotFound, VersionRetired, VersionBroken, TooManyRows,
+    ExplanationsNotOffered, or InvalidFeatures when no row is valid.
+    """
+    chosen = find_serving_version(slug=model, number=version, user_id=user_id)
+    price = chosen.price_of_row(explain=explain)
+    rows = as_rows(input)
+    checked = check_rows(version=chosen, rows=rows)
+    if not checked.valid:
+        raise InvalidFeatures(
+            "No row fits the model's schema. Mend the rows as `errors` says and send them again.",
+            errors=[
+                {"index": index, **msgspec.to_builtins(error)}
+                for index, errors in checked.errors.items()
+                for error in errors
+            ][: settings.PREDICTION_MAX_ERRORS],
+        )
+    return Submission(chosen, input, checked.total, checked.valid, price, explain)
+
+
+def as_rows(input: Any) -> list[Any]:
+    """Take one row or many as a list of rows; refuse emptiness and excess."""
+    rows = input if isinstance(input, list) else [input]
+    if not rows or input is None:
+        raise InvalidRequest("`input` must be one row (an object) or a list of rows.")
+    if len(rows) > settings.PREDICTION_MAX_ROWS:
+        raise TooManyRows(
+            f"{len(rows)} rows were sent and {settings.PREDICTION_MAX_ROWS} are the most."
+        )
+    return rows
+
+
+def submit_prediction(**order: Any) -> Prediction:
+    """Accept a prediction: in one transaction reserve its price and store it.
+
+    It takes what an `Order` takes. A key that was used before gives the prediction it made, with
+    `is_replayed` set. Raise InsufficientCredits, WalletFrozen, SpendingCapReached,
+    AccountDisabled, QueueFull or IdempotencyMismatch; nothing is stored then.
+    """
+    return submit_order(Order(**order))
+
+
+def submit_order(order: Order) -> Prediction:
+    with patience(order.key):
+        [answer] = submit_predictions([order])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
+    """Accept orders in one transaction; give each its prediction, or the refusal that it met.
+
+    A refusal of one touches no other. No two may have the same user and the same key.
+    """
+    if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
+        full = "Too many predictions wait already. Nothing was charged; try again."
+        return [QueueFull(full) for _ in orders]
+    answers: dict[UUID, Prediction | Exception] = {}
+    with transaction.atomic():
+        payers = billing.lock_payers(one.user_id for one in orders)
+        # Looked for under the lock: a twin may have committed while this one waited for it.
+        answers |= replayed_predictions(orders)
+        answers |= refused_payers(orders, payers)
+        wanted = [one for one in orders if one.prediction_id not in answers]
+        holds = billing.place_holds([reservation_for(one, payers) for one in wanted])
+        pairs = list(zip(wanted, holds, strict=True))
+        answers |= {one.prediction_id: hold for one, hold in pairs if not isinstance(hold, Hold)}
+        answers |= stored_predictions(
+            [(one, hold) for one, hold in pairs if isinstance(hold, Hold)]
+        )
+    # A NOTIFY inside the transaction would serialise every commit.
+    submitted.send()
+    return [answers[one.prediction_id] for one in orders]
+
+
+def refused_payers(orders: Sequence[Order], payers: Mapping[int, Wallet]) -> dict[UUID, Exception]:
+    """Refuse whose user was disabled, or signed out, since the request came in."""
+    disabled = AccountDisabled("This account is disabled. Ask the operator.")
+    refusals = {}
+    for one in orders:
+        user = payers[one.user_id].user
+        if refusal := one.refusal(user) or (None if user.is_active else disabled):
+            refusals[one.prediction_id] = refusal
+    return refusals
+
+
+def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reservation:
+    reference = ("prediction", str(one.prediction_id))
+    return billing.Reservation(payers[one.user_id], one.submission.amount, reference)
+
+
+def stored_predictions(accepted: Sequence[tuple[Order, Hold]]) -> dict[UUID, Prediction]:
+    """Write what was accepted in one statement; times are the database's."""
+    predictions = {one.prediction_id: prediction_of(one, hold) for one, hold in accepted}
+    if not predictions:
+        return {}
+    columns = [
+        [getattr(prediction, name) for prediction in predictions.values()] for name in WRITTEN
+    ]
+    metadata = [msgspec.json.encode(made.metadata).decode() for made in predictions.values()]
+    patience_seconds = [one.cancel_after_seconds for one, _ in accepted]
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [*columns, metadata, patience_seconds])
+        for prediction_id, created_at, deadline in cursor.fetchall():
+            predictions[prediction_id].created_at = created_at
+            predictions[prediction_id].deadline = deadline
+    return predictions
+
+
+def prediction_of(one: Order, hold: Hold) -> Prediction:
+    submission = one.submission
+    return Prediction(
+        id=one.prediction_id,
+        user_id=one.user_id,
+        version=submission.version,
+        hold=hold,
+        source=one.source,
+        input=one.text,
+        rows_total=submission.rows_total,
+        rows_valid=submission.rows_valid,
+        price=submission.price,
+        explain=submission.explain,
+        metadata=one.metadata or {},
+        request_id=one.request_id,
+        idempotency_key=one.key.value,
+        fingerprint=one.key.fingerprint,
+    )
+
+
+WRITTEN = (
+    *("id", "user_id", "version_id", "hold_id", "source", "input", "rows_total", "rows_valid"),
+    *("price", "explain", "request_id", "idempotency_key", "fingerprint"),
+)
+STORE = """
+WITH accepted AS (
+    SELECT * FROM unnest(
+        %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[],
+        %s::int[], %s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::jsonb[],
+        %s::float8[]
+    ) AS accepted (
+        id, user_id, version_id, hold_id, source, input, rows_total,
+        rows_valid, price, explain, request_id, idempotency_key, fingerprint, metadata,
+        cancel_after_seconds
+    )
+)
+INSERT INTO predictions_prediction (
+    id, user_id, version_id, hold_id, source, input, rows_total, rows_valid, price, explain,
+    request_id, idempotency_key, fingerprint, metadata, deadline,
+    status, error, error_code, cost, attempt, data_removed
+)
+SELECT id, user_id, version_id, hold_id, source, input, rows_total, rows_valid, price, explain,
+       request_id, idempotency_key, fingerprint, metadata,
+       statement_timestamp() + make_interval(secs => cancel_after_seconds),
+       'starting', '', '', 0, 0, false
+FROM accepted
+RETURNING id, created_at, deadline
+"""
+
+
+def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Prediction | None:
+    """Find what the user's earlier request with this key made, as it is now."""
+    return replayed(Prediction.objects.for_user(user_id).with_version(), key)
+
+
+def replayed_predictions(orders: Sequence[Order]) -> dict[UUID, Prediction | Exception]:
+    """Find what the orders' twins made; a twin with another body refuses its order."""
+    found: dict[UUID, Prediction | Exception] = {}
+    for one in orders:
+        try:
+            if twin := replayed_prediction(user_id=one.user_id, key=one.key):
+                found[one.prediction_id] = twin
+        except IdempotencyMismatch as refusal:
+            found[one.prediction_id] = refusal
+    return found
