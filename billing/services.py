@@ -6,10 +6,12 @@ waits), then wallets by id, then predictions by id, then holds and top-ups.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.contrib.auth import get_user_model
+from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.text import format_lazy
@@ -83,25 +85,57 @@ def lock_wallet(*, wallet_id: int) -> Wallet:
 
 def lock_wallets(*, hold_ids: Sequence[int]) -> None:
     """Lock the wallets of these holds in id order, so that settlements cannot deadlock."""
-    wallet_ids = Hold.objects.filter(pk__in=hold_ids).values("wallet_id")
-    wallets = Wallet.objects.filter(pk__in=wallet_ids).order_by("pk").select_for_update()
-    list(wallets.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_WALLETS, [list(hold_ids)])
+
+
+LOCK_WALLETS = """
+SELECT id FROM billing_wallet
+WHERE id IN (SELECT wallet_id FROM billing_hold WHERE id = ANY(%s))
+ORDER BY id FOR UPDATE
+"""
 
 
 def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
     """Lock the wallets of these users in id order, and read each with its user as they are now.
 
-    A wallet that is missing (a superuser made on the command line) is opened. The users are read
-    by a statement of their own: one that waits for a lock sees all else as it was before.
+    A wallet that is missing (a superuser made on the command line) is opened.
     """
     wanted = set(user_ids)
-    wallets = Wallet.objects.filter(user__in=wanted).order_by("pk").select_for_update()
-    locked = {wallet.user_id: wallet for wallet in wallets.prefetch_related("user")}
+    user_model = get_user_model()
+    with connection.cursor() as cursor:
+        cursor.execute(_lock_payers_sql(), [list(wanted)] * 2)
+        rows = cursor.fetchall()
+    locked = {}
+    for row in rows:
+        wallet = Wallet.from_db(connection.alias, _columns(Wallet), row[: len(_columns(Wallet))])
+        wallet.user = user_model.from_db(
+            connection.alias, _columns(user_model), row[len(_columns(Wallet)) :]
+        )
+        locked[wallet.user_id] = wallet
     if missing := wanted - locked.keys():
         for user_id in sorted(missing):
             open_wallet(user_id=user_id)
         return lock_payers(wanted)
     return locked
+
+
+@cache
+def _lock_payers_sql() -> str:
+    """Two statements on one way: who waits for a lock sees all but the locked as it was before."""
+    wallet, user = Wallet._meta.db_table, get_user_model()._meta.db_table
+    columns = [f"wallet.{name}" for name in _columns(Wallet)]
+    columns += [f"payer.{name}" for name in _columns(get_user_model())]
+    return f"""
+        SELECT 1 FROM {wallet} WHERE user_id = ANY(%s) ORDER BY id FOR UPDATE;
+        SELECT {", ".join(columns)} FROM {wallet} AS wallet
+        JOIN {user} AS payer ON payer.id = wallet.user_id WHERE payer.id = ANY(%s)
+        """  # noqa: S608 (names of our own tables and columns)
+
+
+@cache
+def _columns(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
 
 
 def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Hold:

@@ -13,23 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
-from sklearn.pipeline import Pipeline
 
 from ml_models.errors import ExplanationsNotOffered, in_words
 from ml_models.inference import Classified, Explanation, Predicted, ask
+from ml_models.parts import Numbers, Parts, Positions
 from ml_models.releases import Described
 from ml_models.row_errors import Value
 from ml_models.shapes import has_gaps, shaped
 from ml_models.tree_paths import FORESTS, TREES, TreePaths
 
 logger = logging.getLogger(__name__)
-
-# Each has found the estimator that it was for.
-SEARCHES = (GridSearchCV, RandomizedSearchCV)
 
 TOLERANCE = 1e-9
 # What cancels out to nearly nothing is measured by the size of its parts.
@@ -42,8 +36,6 @@ TRIED_NUMBERS = 17
 # Each row is asked about once a column.
 ROWS_AT_ONCE = 20_000
 
-Numbers = NDArray[np.float64]
-Positions = NDArray[np.intp]
 Rows = Sequence[Sequence[Value]]
 
 
@@ -100,49 +92,6 @@ def explains(estimator: Any, model: Described) -> bool:
         logger.info("explanations_not_offered", extra={"reason": in_words(failure)})
         return False
     return True
-
-
-class Parts:
-    """An estimator taken apart: what makes features of rows, what scores them, what follows."""
-
-    def __init__(self, estimator: Any) -> None:
-        self.transformers: list[Any] = []
-        self.links: list[Any] = []
-        self.last = estimator
-        while (inner := self._inner(self.last)) is not None:
-            self.last = inner
-
-    def _inner(self, outer: Any) -> Any:
-        if isinstance(outer, Pipeline):
-            *before, (_, last) = outer.steps
-            self.transformers += [step for _, step in before if step not in (None, "passthrough")]
-            return last
-        if isinstance(outer, TransformedTargetRegressor):
-            self.links.append(outer.transformer_)
-            return outer.regressor_
-        return outer.best_estimator_ if isinstance(outer, SEARCHES) else None
-
-    def features(self, rows: Any) -> Any:
-        for transformer in self.transformers:
-            rows = transformer.transform(rows)
-        return rows
-
-    def score(self, rows: Any) -> Numbers:
-        ask = self.last.decision_function if is_classifier(self.last) else self.last.predict
-        return np.asarray(ask(self.features(rows)), dtype=float).reshape(len(rows))
-
-    def curve(self, outputs: Positions) -> Callable[[Numbers], Numbers] | None:
-        """Return what makes n scores n answers, or None where the score is the answer."""
-        if is_classifier(self.last):
-            # The score speaks for the second label.
-            signs = np.where(outputs == 1, 1.0, -1.0)
-            return lambda scores: 1 / (1 + np.exp(-signs * scores))
-        return self._unlinked if self.links else None
-
-    def _unlinked(self, scores: Numbers) -> Numbers:
-        for link in reversed(self.links):
-            scores = np.asarray(link.inverse_transform(scores.reshape(-1, 1))).reshape(-1)
-        return scores
 
 
 class Scores(Protocol):

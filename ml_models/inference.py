@@ -69,7 +69,7 @@ def predict(*, version: ModelVersion, rows: Sequence[Sequence[Value]]) -> list[P
     the input schema's properties. The answer is that of `estimator.predict` (and
     `predict_proba`) on the same rows and may hold NaN or infinity.
     """
-    return ask(load(version), model=version, rows=rows) if rows else []
+    return ask(_predictor(version.artifact), model=version, rows=rows) if rows else []
 
 
 def explain(
@@ -154,6 +154,7 @@ def warm_up(versions: Iterable[ModelVersion]) -> None:
 def unload() -> None:
     """Let go of every estimator that this process keeps."""
     _load.cache_clear()
+    _predictor.cache_clear()
     _explainer.cache_clear()
 
 
@@ -165,6 +166,14 @@ def example_row(version: ModelVersion) -> list[Value]:
 @lru_cache(maxsize=ESTIMATORS_KEPT)
 def _load(artifact: Artifact) -> Estimator:
     return on_one_thread(load_estimator(artifact))
+
+
+@lru_cache(maxsize=ESTIMATORS_KEPT)
+def _predictor(artifact: Artifact) -> Estimator:
+    # Imported here, since it brings scikit-learn, as loading does.
+    from ml_models.forests import walked
+
+    return walked(_load(artifact))
 
 
 @lru_cache(maxsize=ESTIMATORS_KEPT)

@@ -74,20 +74,39 @@ SELECT coalesce(min(children - 1) FILTER (WHERE is_shared), sum(children), 0) FR
 """
 
 
-def open_groups(lane: Lane) -> int:
-    """Count the groups that fill a lane's window: published lately and not claimed yet.
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A lane's groups that fill its window, and whether anything waits to be published in it."""
 
-    In bulk those that are being predicted count too: they occupy children.
+    open_groups: int
+    has_waiting: bool
+
+
+def traffic() -> dict[Lane, Traffic]:
+    """Look at both lanes at once.
+
+    A group is open that was published lately and is not claimed yet; in bulk those that are being
+    predicted count too: they occupy children.
     """
+    parameters = {"bulk_rows": settings.PREDICTION_BULK_ROWS, "lost_seconds": LOST_AFTER_SECONDS}
     with connection.cursor() as cursor:
-        cursor.execute(OPEN_GROUPS, lane.parameters | {"lost_seconds": LOST_AFTER_SECONDS})
-        count: int = cursor.fetchone()[0]
-    return count
+        cursor.execute(TRAFFIC, parameters)
+        return dict(zip(LANES, (Traffic(*row) for row in cursor.fetchall()), strict=True))
 
 
-OPEN_GROUPS = f"""
-SELECT count(DISTINCT group_id) FROM predictions_prediction
-WHERE {OF_LANE}
-  AND (status = 'starting' AND published_at > now() - make_interval(secs => %(lost_seconds)s)
-       OR status = 'processing' AND %(is_bulk)s)
-"""  # noqa: S608 (a constant of this file)
+TRAFFIC = """
+SELECT
+    (SELECT count(DISTINCT group_id) FROM predictions_prediction
+     WHERE rows_total <= %(bulk_rows)s AND status = 'starting'
+       AND published_at > now() - make_interval(secs => %(lost_seconds)s)),
+    EXISTS (SELECT FROM predictions_prediction
+            WHERE rows_total <= %(bulk_rows)s AND status = 'starting' AND published_at IS NULL)
+UNION ALL
+SELECT
+    (SELECT count(DISTINCT group_id) FROM predictions_prediction
+     WHERE rows_total > %(bulk_rows)s
+       AND (status = 'starting' AND published_at > now() - make_interval(secs => %(lost_seconds)s)
+            OR status = 'processing')),
+    EXISTS (SELECT FROM predictions_prediction
+            WHERE rows_total > %(bulk_rows)s AND status = 'starting' AND published_at IS NULL)
+"""

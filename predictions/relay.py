@@ -16,7 +16,7 @@ from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from predictions import dead_letters, dispatch, lanes, reaping, selectors
-from predictions.lanes import Lane
+from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
 
 logger = structlog.get_logger(__name__)
@@ -73,7 +73,8 @@ class Relay:
         """
         self.publisher.connect()
         self.read_windows()
-        busy = [lane for lane in lanes.LANES if self.publish_lane(lane)]
+        traffic = lanes.traffic()
+        busy = [lane for lane in lanes.LANES if self.publish_lane(lane, traffic[lane])]
         return bool(busy)
 
     def read_windows(self) -> None:
@@ -81,10 +82,12 @@ class Relay:
             self.windows = {lane: lanes.window(lane) for lane in lanes.LANES}
             self.windows_read_at = time.monotonic()
 
-    def publish_lane(self, lane: Lane) -> bool:
-        """Publish groups until the lane's window is full or nothing waits for it."""
-        room = self.windows[lane] - lanes.open_groups(lane)
-        return all(self.publish_group(lane) for _ in range(room) if not self.stopped.is_set())
+    def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
+        """Publish groups until the lane's window is full or nothing waits; say whether any may."""
+        room = self.windows[lane] - traffic.open_groups
+        return traffic.has_waiting and all(
+            self.publish_group(lane) for _ in range(room) if not self.stopped.is_set()
+        )
 
     def publish_group(self, lane: Lane = lanes.INTERACTIVE) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""

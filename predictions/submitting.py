@@ -244,6 +244,8 @@ RETURNING id, created_at, deadline
 
 def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Prediction | None:
     """Find what the user's earlier request with this key made, as it is now."""
+    if key.value is None:
+        return None
     return replayed(Prediction.objects.for_user(user_id).with_version(), key)
 
 
