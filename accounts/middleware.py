@@ -7,6 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from mlservice.lib.middleware import API
+
 
 class PersonMiddleware:
     """Show and read times in the zone of who is signed in, polled fragments included.
@@ -19,7 +21,11 @@ class PersonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # Only a session's user is asked for: the API speaks UTC, and probes have no user.
-        if "_auth_user_id" not in request.session or not request.user.is_authenticated:
+        if (
+            request.path_info.startswith(API)
+            or "_auth_user_id" not in request.session
+            or not request.user.is_authenticated
+        ):
             return self.get_response(request)
         if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             # The next request's language is chosen anew, so that this one needs no end.

@@ -33,6 +33,7 @@ from billing.errors import (
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
 from billing.selectors import committed_this_month, reversed_cents
 from mlservice.lib.errors import DomainError
+from mlservice.lib.prepared import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,18 @@ def lock_wallet(*, wallet_id: int) -> Wallet:
 
 def lock_wallets(*, hold_ids: Sequence[int]) -> None:
     """Lock the wallets of these holds in id order, so that settlements cannot deadlock."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_WALLETS, [list(hold_ids)])
+    LOCK_WALLETS.run(list(hold_ids))
 
 
-LOCK_WALLETS = """
+LOCK_WALLETS = Statement(
+    "lock_wallets",
+    ["bigint[]"],
+    """
 SELECT id FROM billing_wallet
-WHERE id IN (SELECT wallet_id FROM billing_hold WHERE id = ANY(%s))
+WHERE id IN (SELECT wallet_id FROM billing_hold WHERE id = ANY($1))
 ORDER BY id FOR UPDATE
-"""
+""",
+)
 
 
 def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
@@ -103,11 +107,10 @@ def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
     """
     wanted = set(user_ids)
     user_model = get_user_model()
-    with connection.cursor() as cursor:
-        cursor.execute(_lock_payers_sql(), [list(wanted)] * 2)
-        rows = cursor.fetchall()
+    # Two statements: who waits for a lock sees all but what it locks as it was before.
+    LOCK_PAYERS.run(list(wanted))
     locked = {}
-    for row in rows:
+    for row in _read_payers().run(list(wanted)):
         wallet = Wallet.from_db(connection.alias, _columns(Wallet), row[: len(_columns(Wallet))])
         wallet.user = user_model.from_db(
             connection.alias, _columns(user_model), row[len(_columns(Wallet)) :]
@@ -120,17 +123,26 @@ def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
     return locked
 
 
+LOCK_PAYERS = Statement(
+    "lock_payers",
+    ["bigint[]"],
+    "SELECT FROM billing_wallet WHERE user_id = ANY($1) ORDER BY id FOR UPDATE",
+)
+
+
 @cache
-def _lock_payers_sql() -> str:
-    """Two statements on one way: who waits for a lock sees all but the locked as it was before."""
-    wallet, user = Wallet._meta.db_table, get_user_model()._meta.db_table
+def _read_payers() -> Statement:
     columns = [f"wallet.{name}" for name in _columns(Wallet)]
     columns += [f"payer.{name}" for name in _columns(get_user_model())]
-    return f"""
-        SELECT 1 FROM {wallet} WHERE user_id = ANY(%s) ORDER BY id FOR UPDATE;
-        SELECT {", ".join(columns)} FROM {wallet} AS wallet
-        JOIN {user} AS payer ON payer.id = wallet.user_id WHERE payer.id = ANY(%s)
-        """  # noqa: S608 (names of our own tables and columns)
+    table = get_user_model()._meta.db_table
+    return Statement(
+        "read_payers",
+        ["bigint[]"],
+        f"""
+        SELECT {", ".join(columns)} FROM billing_wallet AS wallet
+        JOIN {table} AS payer ON payer.id = wallet.user_id WHERE payer.id = ANY($1)
+        """,  # noqa: S608 (names of our own table and columns)
+    )
 
 
 @cache
@@ -185,9 +197,7 @@ def _write_holds(granted: Sequence[Reservation]) -> list[Hold]:
         [one.reference[0] for one in granted],
         [one.reference[1] for one in granted],
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(PLACE_HOLDS, columns)
-        ids = dict(cursor.fetchall())
+    ids = dict(PLACE_HOLDS.run(*columns))
     return [
         Hold(
             pk=ids[one.reference[1]],
@@ -200,9 +210,12 @@ def _write_holds(granted: Sequence[Reservation]) -> list[Hold]:
     ]
 
 
-PLACE_HOLDS = """
+PLACE_HOLDS = Statement(
+    "place_holds",
+    ["bigint[]", "bigint[]", "text[]", "text[]"],
+    """
 WITH wanted AS (
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    SELECT * FROM unnest($1, $2, $3, $4)
         AS wanted (wallet_id, amount, reference_type, reference_id)
 ), reserved AS (
     UPDATE billing_wallet AS wallet SET held = held + total.amount
@@ -215,7 +228,8 @@ INSERT INTO billing_hold
     (wallet_id, amount, captured, refunded, status, reference_type, reference_id)
 SELECT wallet_id, amount, 0, 0, 'held', reference_type, reference_id FROM wanted
 RETURNING reference_id, id
-"""
+""",
+)
 
 
 def resolve_holds(resolutions: Iterable[Resolution]) -> None:
@@ -225,16 +239,15 @@ def resolve_holds(resolutions: Iterable[Resolution]) -> None:
     with the reference of its hold, a release writes none.
     """
     ordered = sorted(resolutions, key=lambda resolution: resolution.hold_id)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            RESOLVE_HOLDS,
-            [[one.hold_id for one in ordered], [one.captured for one in ordered]],
-        )
+    RESOLVE_HOLDS.run([one.hold_id for one in ordered], [one.captured for one in ordered])
 
 
-RESOLVE_HOLDS = """
+RESOLVE_HOLDS = Statement(
+    "resolve_holds",
+    ["bigint[]", "bigint[]"],
+    """
 WITH outcome AS (
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS outcome (hold_id, captured)
+    SELECT * FROM unnest($1, $2) AS outcome (hold_id, captured)
 ), resolved AS (
     UPDATE billing_hold AS hold
     SET status = CASE WHEN outcome.captured > 0 THEN 'captured' ELSE 'released' END,
@@ -263,7 +276,8 @@ SELECT resolved.wallet_id, 'capture', -resolved.captured,
 FROM resolved JOIN charged ON charged.id = resolved.wallet_id
 WHERE resolved.captured > 0
 ORDER BY resolved.id
-"""
+""",
+)
 
 
 def pay_top_up(

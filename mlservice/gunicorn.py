@@ -1,5 +1,6 @@
 """How the web processes serve: read by gunicorn as its configuration, imported by nobody."""
 
+import gc
 import os
 import signal
 from threading import Thread
@@ -73,6 +74,9 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, stop_and_drain)
     # As gunicorn has it: system calls go on after the signal.
     signal.siginterrupt(signal.SIGTERM, False)  # noqa: FBT003
+    # What is loaded by now stays: no collection need walk it again.
+    gc.collect()
+    gc.freeze()
 
 
 def _drain() -> None:

@@ -117,18 +117,18 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "mlservice.lib.problems.ProblemMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "mlservice.lib.middleware.ContentSecurityPolicy",
     "mlservice.lib.csp.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "mlservice.lib.middleware.Locale",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "mlservice.lib.middleware.RequestLog",
+    "mlservice.lib.middleware.Messages",
     "accounts.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "mlservice.lib.middleware.Htmx",
     "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -187,6 +187,12 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 )
 # A LISTEN does not pass a transaction pooler: behind one, name the server itself here.
 LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL
+# A prepared statement does not pass one either.
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=LISTEN_DATABASE_URL == DATABASE_URL)
+if DATABASE_PREPARES:
+    # Planned once, and not again for each list that is a little longer.
+    said = DATABASES["default"]["OPTIONS"].get("options", "")
+    DATABASES["default"]["OPTIONS"]["options"] = f"{said} -c plan_cache_mode=force_generic_plan"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 
-from predictions.lanes import INTERACTIVE, OF_LANE, Lane
+from mlservice.lib.prepared import Statement
+from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import Claim, Status
 
@@ -22,27 +24,22 @@ def mark_group(
     Users take turns; what was tried before goes alone, so that a row which kills its
     process is found and its neighbours are spared.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MARK_GROUP,
-            {
-                "group_id": group_id,
-                "max_rows": max_rows,
-                "max_bytes": GROUP_MAX_BYTES,
-                **lane.parameters,
-            },
-        )
-        marked = cursor.fetchall()
+    marked = MARK_GROUP.run(
+        group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk
+    )
     return [row[0] for row in marked], sum(row[1] for row in marked)
 
 
 # Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
-MARK_GROUP = f"""
+MARK_GROUP = Statement(
+    "mark_group",
+    ["uuid", "bigint", "bigint", "int", "bool"],
+    """
 WITH ranked AS (
     SELECT id, version_id, attempt, rows_total, octet_length(input) AS bytes,
            row_number() OVER (PARTITION BY user_id ORDER BY id) AS turn
     FROM predictions_prediction
-    WHERE status = 'starting' AND published_at IS NULL AND {OF_LANE}
+    WHERE status = 'starting' AND published_at IS NULL AND (rows_total > $4) = $5
 ), head AS (
     SELECT id, version_id, attempt FROM ranked ORDER BY attempt > 0 DESC, turn, id LIMIT 1
 ), candidate AS (
@@ -56,16 +53,17 @@ WITH ranked AS (
     SELECT id FROM predictions_prediction
     WHERE id IN (
         SELECT id FROM candidate
-        WHERE rows_so_far <= %(max_rows)s AND bytes_so_far <= %(max_bytes)s
+        WHERE rows_so_far <= $2 AND bytes_so_far <= $3
         UNION SELECT id FROM head
     ) AND status = 'starting' AND published_at IS NULL
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 UPDATE predictions_prediction AS prediction
-SET published_at = clock_timestamp(), group_id = %(group_id)s
+SET published_at = clock_timestamp(), group_id = $1
 FROM chosen WHERE prediction.id = chosen.id
 RETURNING prediction.id, prediction.rows_total
-"""  # noqa: S608 (a constant of `lanes`)
+""",
+)
 
 
 def unpublish_group(group_id: UUID) -> None:

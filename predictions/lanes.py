@@ -6,13 +6,13 @@ window stays in the table, where groups grow.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+from mlservice.lib.prepared import Statement
 from mlservice.lib.queues import BULK as BULK_QUEUE
 from mlservice.lib.queues import PREDICTIONS
 from predictions.models import Worker
@@ -29,16 +29,10 @@ class Lane:
     queue: str
     is_bulk: bool
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What a statement needs to choose this lane's rows with `OF_LANE`."""
-        return {"bulk_rows": settings.PREDICTION_BULK_ROWS, "is_bulk": self.is_bulk}
-
 
 INTERACTIVE = Lane(PREDICTIONS, is_bulk=False)
 BULK = Lane(BULK_QUEUE, is_bulk=True)
 LANES = (INTERACTIVE, BULK)
-OF_LANE = "(rows_total > %(bulk_rows)s) = %(is_bulk)s"
 
 
 def live_children(queue: str = PREDICTIONS) -> int:
@@ -88,25 +82,27 @@ def traffic() -> dict[Lane, Traffic]:
     A group is open that was published lately and is not claimed yet; in bulk those that are being
     predicted count too: they occupy children.
     """
-    parameters = {"bulk_rows": settings.PREDICTION_BULK_ROWS, "lost_seconds": LOST_AFTER_SECONDS}
-    with connection.cursor() as cursor:
-        cursor.execute(TRAFFIC, parameters)
-        return dict(zip(LANES, (Traffic(*row) for row in cursor.fetchall()), strict=True))
+    seen = TRAFFIC.run(settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS)
+    return {lane: Traffic(*row) for lane, row in zip(LANES, seen, strict=True)}
 
 
-TRAFFIC = """
+TRAFFIC = Statement(
+    "traffic",
+    ["int", "float8"],
+    """
 SELECT
     (SELECT count(DISTINCT group_id) FROM predictions_prediction
-     WHERE rows_total <= %(bulk_rows)s AND status = 'starting'
-       AND published_at > now() - make_interval(secs => %(lost_seconds)s)),
+     WHERE rows_total <= $1 AND status = 'starting'
+       AND published_at > now() - make_interval(secs => $2)),
     EXISTS (SELECT FROM predictions_prediction
-            WHERE rows_total <= %(bulk_rows)s AND status = 'starting' AND published_at IS NULL)
+            WHERE rows_total <= $1 AND status = 'starting' AND published_at IS NULL)
 UNION ALL
 SELECT
     (SELECT count(DISTINCT group_id) FROM predictions_prediction
-     WHERE rows_total > %(bulk_rows)s
-       AND (status = 'starting' AND published_at > now() - make_interval(secs => %(lost_seconds)s)
+     WHERE rows_total > $1
+       AND (status = 'starting' AND published_at > now() - make_interval(secs => $2)
             OR status = 'processing')),
     EXISTS (SELECT FROM predictions_prediction
-            WHERE rows_total > %(bulk_rows)s AND status = 'starting' AND published_at IS NULL)
-"""
+            WHERE rows_total > $1 AND status = 'starting' AND published_at IS NULL)
+""",
+)

@@ -74,7 +74,10 @@ class Prediction(models.Model):
         ADMIN = "admin", _("admin")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="predictions")
+    # An index has four entries of each prediction, one a state: `prediction_by_user` will do.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="predictions", db_index=False
+    )
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="predictions")
     hold = models.OneToOneField(Hold, models.PROTECT, related_name="prediction")
     status = models.CharField(
@@ -119,7 +122,9 @@ class Prediction(models.Model):
                 name="prediction_costs_when_succeeded",
             ),
             models.UniqueConstraint(
-                fields=["user", "idempotency_key"], name="prediction_once_for_its_key"
+                fields=["user", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="prediction_once_for_its_key",
             ),
             models.CheckConstraint(
                 condition=Q(rows_valid__gt=0, rows_valid__lte=F("rows_total")),

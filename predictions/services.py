@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
+from mlservice.lib.prepared import Statement
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
 from predictions.models import DeadLetter, Prediction
 
@@ -52,37 +53,31 @@ def claim(
     its rows were given back must not bring together what is to go alone.
     """
     failpoint("claim_1")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "ids": list(prediction_ids),
-                "group_id": group_id,
-                "claimed_by": claimed_by,
-                "lease_seconds": settings.PREDICTION_LEASE_SECONDS,
-            },
-        )
-        claims = [Claim(*row) for row in cursor.fetchall()]
+    taken = CLAIM.run(list(prediction_ids), group_id, claimed_by, settings.PREDICTION_LEASE_SECONDS)
     failpoint("claim_2")
-    return claims
+    return [Claim(*row) for row in taken]
 
 
-CLAIM = """
+CLAIM = Statement(
+    "claim_predictions",
+    ["uuid[]", "uuid", "text", "float8"],
+    """
 WITH free AS (
     SELECT id FROM predictions_prediction
-    WHERE id = ANY(%(ids)s) AND status = 'starting'
-      AND (%(group_id)s::uuid IS NULL OR group_id = %(group_id)s)
+    WHERE id = ANY($1) AND status = 'starting'
+      AND ($2 IS NULL OR group_id = $2)
       AND (deadline IS NULL OR deadline > statement_timestamp())
     ORDER BY id FOR UPDATE
 )
 UPDATE predictions_prediction AS prediction
-SET status = 'processing', attempt = attempt + 1, claimed_by = %(claimed_by)s,
+SET status = 'processing', attempt = attempt + 1, claimed_by = $3,
     started_at = coalesce(started_at, statement_timestamp()),
-    lease_expires_at = statement_timestamp() + make_interval(secs => %(lease_seconds)s)
+    lease_expires_at = statement_timestamp() + make_interval(secs => $4)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
           prediction.input, prediction.explain
-"""
+""",
+)
 
 
 def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) -> int:
@@ -111,12 +106,12 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
 
 def _holds_of(outcomes: list[Outcome]) -> list[int]:
     """Read what never changes, and so need not be locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLDS_OF, [[outcome.id for outcome in outcomes]])
-        return [hold_id for (hold_id,) in cursor.fetchall()]
+    return [hold_id for (hold_id,) in HOLDS_OF.run([outcome.id for outcome in outcomes])]
 
 
-HOLDS_OF = "SELECT hold_id FROM predictions_prediction WHERE id = ANY(%s)"
+HOLDS_OF = Statement(
+    "holds_of", ["uuid[]"], "SELECT hold_id FROM predictions_prediction WHERE id = ANY($1)"
+)
 
 
 def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, int]]:
@@ -124,21 +119,21 @@ def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, int]]:
     columns = [
         [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(FINISH, [*columns, expected])
-        return [(hold_id, cost) for hold_id, cost in cursor.fetchall()]
+    return [(hold_id, cost) for hold_id, cost in FINISH.run(*columns, expected)]
 
 
-FINISH = """
+FINISH = Statement(
+    "finish_predictions",
+    ["uuid[]", "int[]", "text[]", "bigint[]", "text[]", "text[]", "text[]", "float8[]", "text"],
+    """
 WITH outcome AS (
-    SELECT * FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::text[],
-                         %s::text[], %s::text[], %s::float8[])
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
         AS outcome (id, attempt, status, cost, output, error, error_code, predict_seconds)
 ), current AS (
     SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL
            OR coalesce(prediction.deadline <= statement_timestamp(), false) AS is_canceled
     FROM outcome JOIN predictions_prediction AS prediction USING (id)
-    WHERE prediction.status = %s AND prediction.attempt = outcome.attempt
+    WHERE prediction.status = $9 AND prediction.attempt = outcome.attempt
     ORDER BY prediction.id FOR UPDATE OF prediction
 )
 UPDATE predictions_prediction AS prediction
@@ -152,7 +147,8 @@ SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
     completed_at = statement_timestamp()
 FROM current WHERE prediction.id = current.id
 RETURNING prediction.hold_id, prediction.cost
-"""
+""",
+)
 
 
 def cancel_prediction(*, prediction: Prediction) -> Prediction:

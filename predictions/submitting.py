@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from billing import services as billing
 from billing.errors import NotSignedIn
@@ -23,6 +23,7 @@ from mlservice.lib.idempotency import (
     replayed,
 )
 from mlservice.lib.ids import new_id
+from mlservice.lib.prepared import Statement
 from mlservice.lib.wakeup import Wakeup
 from predictions import selectors
 from predictions.errors import AccountDisabled, InvalidFeatures, QueueFull, TooManyRows
@@ -184,11 +185,9 @@ def stored_predictions(accepted: Sequence[tuple[Order, Hold]]) -> dict[UUID, Pre
     ]
     metadata = [msgspec.json.encode(made.metadata).decode() for made in predictions.values()]
     patience_seconds = [one.cancel_after_seconds for one, _ in accepted]
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [*columns, metadata, patience_seconds])
-        for prediction_id, created_at, deadline in cursor.fetchall():
-            predictions[prediction_id].created_at = created_at
-            predictions[prediction_id].deadline = deadline
+    for prediction_id, created_at, deadline in STORE.run(*columns, metadata, patience_seconds):
+        predictions[prediction_id].created_at = created_at
+        predictions[prediction_id].deadline = deadline
     return predictions
 
 
@@ -216,12 +215,16 @@ WRITTEN = (
     *("id", "user_id", "version_id", "hold_id", "source", "input", "rows_total", "rows_valid"),
     *("price", "explain", "request_id", "idempotency_key", "fingerprint"),
 )
-STORE = """
+STORE = Statement(
+    "store_predictions",
+    [
+        *("uuid[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "text[]", "int[]", "int[]"),
+        *("bigint[]", "bool[]", "text[]", "text[]", "text[]", "jsonb[]", "float8[]"),
+    ],
+    """
 WITH accepted AS (
     SELECT * FROM unnest(
-        %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[],
-        %s::int[], %s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::jsonb[],
-        %s::float8[]
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
     ) AS accepted (
         id, user_id, version_id, hold_id, source, input, rows_total,
         rows_valid, price, explain, request_id, idempotency_key, fingerprint, metadata,
@@ -239,7 +242,8 @@ SELECT id, user_id, version_id, hold_id, source, input, rows_total, rows_valid, 
        'starting', '', '', 0, 0, false
 FROM accepted
 RETURNING id, created_at, deadline
-"""
+""",
+)
 
 
 def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Prediction | None:

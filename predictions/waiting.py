@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from mlservice.lib.listening import Listener
+from mlservice.lib.prepared import Statement
 from predictions.accepting import desk
 from predictions.models import Prediction
 from predictions.submitting import Order
@@ -31,10 +32,14 @@ SPARE_THREADS = 8
 # How a prediction ended, and in the order of these: its fields.
 ENDED = ("status", "output", "error", "error_code", "cost", "predict_seconds", "started_at")
 ENDED += ("completed_at", "cancel_requested_at")
-READ_ENDED = f"""
+READ_ENDED = Statement(
+    "read_ended",
+    ["uuid[]"],
+    f"""
 SELECT id, {", ".join(ENDED)} FROM predictions_prediction
-WHERE id = ANY(%s) AND completed_at IS NOT NULL
-"""  # noqa: S608 (constants of this file)
+WHERE id = ANY($1) AND completed_at IS NOT NULL
+""",  # noqa: S608 (constants of this file)
+)
 
 
 class Waiter:
@@ -113,12 +118,10 @@ class Waiters:
             ids = [one for one, waiter in self.waiting.items() if waiter.ended is None]
         if not ids:
             return
-        with connection.cursor() as cursor:
-            cursor.execute(READ_ENDED, [ids])
-            for prediction_id, *ended in cursor.fetchall():
-                if waiter := self.waiting.get(prediction_id):
-                    waiter.ended = tuple(ended)
-                    waiter.called.set()
+        for prediction_id, *ended in READ_ENDED.run(ids):
+            if waiter := self.waiting.get(prediction_id):
+                waiter.ended = tuple(ended)
+                waiter.called.set()
 
 
 waiters = Waiters()

@@ -97,7 +97,8 @@ class Hold(models.Model):
         CAPTURED = "captured", _("captured")
         RELEASED = "released", _("released")
 
-    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="holds")
+    # Nobody asks for all holds of a wallet, and of the open ones there are few.
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="holds", db_index=False)
     amount = models.BigIntegerField(_("amount"))
     captured = models.BigIntegerField(_("captured"), default=0)
     refunded = models.BigIntegerField(_("refunded"), default=0)
@@ -155,11 +156,13 @@ class LedgerEntry(models.Model):
         CORRECTION = "correction", _("correction")
         REVERSAL = "reversal", _("reversal")
 
-    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="entries")
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="entries", db_index=False)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     amount = models.BigIntegerField(_("amount"))
     balance_after = models.BigIntegerField(_("balance after"))
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     reference_type = models.CharField(max_length=16)
     reference_id = models.CharField(max_length=64)
@@ -190,6 +193,9 @@ class LedgerEntry(models.Model):
                 fields=["wallet", "id"], include=["kind", "amount"], name="ledger_entry_by_wallet"
             ),
             models.Index(fields=["wallet", "created_at", "id"], name="ledger_entry_by_time"),
+            models.Index(
+                fields=["actor"], condition=Q(actor__isnull=False), name="ledger_entry_by_actor"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,14 +1,18 @@
 """The only place that says whether a token still stands for its user."""
 
+import time
+from functools import lru_cache
 from typing import Any
 
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 # A token without it is older than the first signing out everywhere.
 SIGN_OUTS = "sign_outs"
+TOKENS_KEPT = 1_024
 
 
 def is_signed_out(token: Any, user: Any) -> bool:
@@ -21,7 +25,25 @@ def has_old_password(token: Any, user: Any) -> bool:
     return bool(token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password))
 
 
-class TokenAuthentication(JWTAuthentication):
+class SignedTokens(JWTAuthentication):
+    """Checks the signature of a token once, however often it comes until it has expired."""
+
+    def get_validated_token(self, raw_token: bytes) -> Any:
+        try:
+            token = _signed(raw_token)
+        except TokenError:
+            return super().get_validated_token(raw_token)
+        is_fresh = token.payload["exp"] > time.time()
+        return token if is_fresh else super().get_validated_token(raw_token)
+
+
+@lru_cache(maxsize=TOKENS_KEPT)
+def _signed(raw_token: bytes) -> AccessToken:
+    """Raise TokenError for one that is not ours, not of this kind or not good any more."""
+    return AccessToken(raw_token)  # type: ignore[arg-type]
+
+
+class TokenAuthentication(SignedTokens):
     """Asks the database about the user of every token, so that an ended one is refused at once."""
 
     def get_user(self, validated_token: Any) -> Any:
@@ -61,7 +83,7 @@ class Bearer:
         return None
 
 
-class AskedLater(JWTAuthentication):
+class AskedLater(SignedTokens):
     """Leaves the asking to a view that reads the user's row anyway, by `Bearer.refusal`.
 
     Before such a view tells anything else, it lets the bearer `confirm`.

@@ -1,6 +1,7 @@
 """What the API says of a prediction: made by hand, since it is made for every answer."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -44,14 +45,19 @@ def summary(prediction: Prediction, root: str) -> dict[str, Any]:
         "urls": {
             "get": here,
             "cancel": f"{here}/cancel",
-            "web": f"{root}{reverse('predictions')}/{prediction.pk}",
+            "web": f"{root}{path_of('predictions')}/{prediction.pk}",
         },
     }
 
 
 def address(prediction: Prediction, root: str) -> str:
     """Return where the API has it. Both addresses of one begin with that of all."""
-    return f"{root}{reverse('api_predictions')}/{prediction.pk}"
+    return f"{root}{path_of('api_predictions')}/{prediction.pk}"
+
+
+@cache
+def path_of(name: str) -> str:
+    return reverse(name)
 
 
 def said(moment: datetime | None) -> str | None:

@@ -1,0 +1,55 @@
+"""Middleware of other packages as this service wants it.
+
+The API has no session, no language and no messages: it goes past what pages alone need, which
+takes longer than the rest of its way.
+"""
+
+from typing import Any
+
+import structlog
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.http import HttpRequest
+from django.middleware.locale import LocaleMiddleware
+from django_htmx.middleware import HtmxMiddleware
+from django_structlog.middlewares import RequestMiddleware
+
+from mlservice.lib.addresses import client_address
+
+API = "/api/v1/"
+# Nothing that the API answers is a document with parts.
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+def past_the_api(middleware: Any) -> Any:
+    """Make of a middleware one that lets the API's requests through as they are."""
+
+    class PastTheApi(middleware):  # type: ignore[misc]
+        def __call__(self, request: HttpRequest) -> Any:
+            is_api = request.path_info.startswith(API)
+            return self.get_response(request) if is_api else super().__call__(request)
+
+    return PastTheApi
+
+
+Messages = past_the_api(MessageMiddleware)
+Locale = past_the_api(LocaleMiddleware)
+Htmx = past_the_api(HtmxMiddleware)
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    def __call__(self, request: HttpRequest) -> Any:
+        if not request.path_info.startswith(API):
+            return super().__call__(request)
+        response: Any = self.get_response(request)  # type: ignore[misc]
+        response[HEADER] = API_POLICY
+        return response
+
+
+class RequestLog(RequestMiddleware):
+    """Logs each request with its id, its user and the address that our own proxies saw."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
