@@ -24,14 +24,23 @@ Answer = Prediction | Exception | None
 
 
 class Ticket:
-    """An order that waits: `called` is set when there is an answer, or when it is to lead."""
+    """An order that waits: `called` when it is to lead or to go on, `served` when it is done.
 
-    def __init__(self, order: Order) -> None:
+    Who waits for the end of the prediction as well is called by that, and so wakes up once.
+    """
+
+    def __init__(self, order: Order, end: Event | None) -> None:
         self.order = order
-        self.called = Event()
+        self.served = Event()
+        self.called = end or self.served
         self.leads = False
         # Stays None for an order that must go alone.
         self.answer: Answer = None
+
+    def serve(self) -> None:
+        self.served.set()
+        if not isinstance(self.answer, Prediction) or self.answer.is_replayed:
+            self.called.set()
 
 
 class Desk:
@@ -42,20 +51,27 @@ class Desk:
         self.waiting: list[Ticket] = []
         self.is_led = False
 
-    def accept(self, order: Order) -> Prediction:
-        """Accept an order alone or with others; raise what `submit_prediction` raises."""
+    def accept(
+        self, order: Order, *, end: Event | None = None, seconds: float | None = None
+    ) -> Prediction:
+        """Accept an order alone or with others; raise what `submit_prediction` raises.
+
+        `end`, which whoever sees the prediction end sets, is perhaps waited for: `seconds` at most.
+        """
         is_large = order.submission.rows_total > ROWS_TOGETHER_AT_MOST
         # Who is in a transaction already would take the others' orders into it.
         if is_large or connection.in_atomic_block:
             return submit_order(order)
-        ticket = Ticket(order)
+        ticket = Ticket(order, end)
         with self.lock:
             self.waiting.append(ticket)
             ticket.leads, self.is_led = not self.is_led, True
         if not ticket.leads:
-            ticket.called.wait()
+            ticket.called.wait(seconds)
         if ticket.leads:
+            ticket.called.clear()
             self.lead()
+        ticket.served.wait()
         if ticket.answer is None:
             return submit_order(order)
         if isinstance(ticket.answer, Exception):
@@ -77,7 +93,7 @@ class Desk:
                     self.waiting[0].leads = True
                     self.waiting[0].called.set()
             for ticket in together:
-                ticket.called.set()
+                ticket.serve()
 
 
 def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:

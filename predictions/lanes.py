@@ -44,10 +44,10 @@ def live_children(queue: str = PREDICTIONS) -> int:
 
 
 def window(lane: Lane) -> int:
-    """Say how many groups of a lane may be out; one while no node is known.
+    """Say for how many children groups of a lane may be out; for one while no node is known.
 
-    Interactive groups wait for one child each. Bulk groups take children for long: while nodes
-    serve both lanes, so few are out that even all of them on one node leave it a child.
+    Bulk groups take children for long: while nodes serve both lanes, so few are out that even
+    all of them on one node leave it a child.
     """
     return max(1, _children_for_bulk() if lane.is_bulk else live_children(lane.queue))
 
@@ -70,18 +70,28 @@ SELECT coalesce(min(children - 1) FILTER (WHERE is_shared), sum(children), 0) FR
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """A lane's groups that fill its window, and whether anything waits to be published in it."""
+    """How many groups of a lane are open and begun, and whether anything waits to be published.
+
+    A group is open that was published lately and is not claimed yet.
+    """
 
     open_groups: int
+    begun_groups: int
     has_waiting: bool
+
+    def room(self, lane: Lane, children: int) -> int:
+        """Say how many groups may go out where so many children take them.
+
+        Of interactive groups there is one for each idle child and for every second one that is
+        busy: while all work, the next groups grow. Bulk groups that are begun fill their window.
+        """
+        idle = children - self.begun_groups
+        wanted = idle if lane.is_bulk else max(idle, (children + 1) // 2)
+        return wanted - self.open_groups
 
 
 def traffic() -> dict[Lane, Traffic]:
-    """Look at both lanes at once.
-
-    A group is open that was published lately and is not claimed yet; in bulk those that are being
-    predicted count too: they occupy children.
-    """
+    """Look at both lanes at once."""
     seen = TRAFFIC.run(settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS)
     return {lane: Traffic(*row) for lane, row in zip(LANES, seen, strict=True)}
 
@@ -90,19 +100,22 @@ TRAFFIC = Statement(
     "traffic",
     ["int", "float8"],
     """
-SELECT
-    (SELECT count(DISTINCT group_id) FROM predictions_prediction
-     WHERE rows_total <= $1 AND status = 'starting'
-       AND published_at > now() - make_interval(secs => $2)),
+WITH lane (is_bulk) AS (VALUES (false), (true)),
+open AS (
+    SELECT rows_total > $1 AS is_bulk, count(DISTINCT group_id) AS groups
+    FROM predictions_prediction
+    WHERE status = 'starting' AND published_at > now() - make_interval(secs => $2)
+    GROUP BY 1
+),
+begun AS (
+    SELECT rows_total > $1 AS is_bulk, count(DISTINCT group_id) AS groups
+    FROM predictions_prediction WHERE status = 'processing' GROUP BY 1
+)
+SELECT coalesce(open.groups, 0), coalesce(begun.groups, 0),
     EXISTS (SELECT FROM predictions_prediction
-            WHERE rows_total <= $1 AND status = 'starting' AND published_at IS NULL)
-UNION ALL
-SELECT
-    (SELECT count(DISTINCT group_id) FROM predictions_prediction
-     WHERE rows_total > $1
-       AND (status = 'starting' AND published_at > now() - make_interval(secs => $2)
-            OR status = 'processing')),
-    EXISTS (SELECT FROM predictions_prediction
-            WHERE rows_total > $1 AND status = 'starting' AND published_at IS NULL)
+            WHERE status = 'starting' AND published_at IS NULL
+              AND (rows_total > $1) = lane.is_bulk)
+FROM lane LEFT JOIN open USING (is_bulk) LEFT JOIN begun USING (is_bulk)
+ORDER BY lane.is_bulk
 """,
 )

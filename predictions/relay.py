@@ -24,6 +24,8 @@ logger = structlog.get_logger(__name__)
 POLL_SECONDS = 0.5
 BUSY_POLL_SECONDS = 0.02
 REAP_SECONDS = 5.0
+# Under load, what comes in meanwhile goes out together; who is alone does not wait for it.
+GAP_SECONDS = 0.004
 BACK_OFF_SECONDS = 1.0
 WINDOW_CACHE_SECONDS = 1.0
 
@@ -35,6 +37,7 @@ class Relay:
         self.stopped = Event()
         self.publisher = Publisher()
         self.was_woken = False
+        self.turned_at = float("-inf")
         self.listener: Listener | None = None
         self.reaped_at = float("-inf")
         self.windows = dict.fromkeys(lanes.LANES, 1)
@@ -65,6 +68,8 @@ class Relay:
         # A wake-up may stand for several commits, the last of them a moment later.
         look_again_soon = was_busy or self.was_woken
         self.was_woken = self.listener.wait(BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS)
+        self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
+        self.turned_at = time.monotonic()
 
     def publish_windows(self) -> bool:
         """Publish groups until each lane is full or empty; say whether work remains.
@@ -84,7 +89,7 @@ class Relay:
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
         """Publish groups until the lane's window is full or nothing waits; say whether any may."""
-        room = self.windows[lane] - traffic.open_groups
+        room = traffic.room(lane, self.windows[lane])
         return traffic.has_waiting and all(
             self.publish_group(lane) for _ in range(room) if not self.stopped.is_set()
         )

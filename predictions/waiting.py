@@ -133,9 +133,12 @@ def submit_and_wait(*, seconds: float, **order: Any) -> Prediction:
     if not seconds:
         return desk.accept(placed)
     with waiters.register(placed.prediction_id) as waiter:
-        prediction = desk.accept(placed)
-        if waiter and not prediction.is_replayed:
-            waiter.called.wait(seconds)
-            # Draining calls waiters early: unfinished is said as `starting`, which clients poll on.
-            waiter.complete(prediction)
+        if waiter is None:
+            return desk.accept(placed)
+        until = time.monotonic() + seconds
+        prediction = desk.accept(placed, end=waiter.called, seconds=seconds)
+        if not prediction.is_replayed and not waiters.is_draining:
+            waiter.called.wait(max(0, until - time.monotonic()))
+        # Draining calls waiters early: unfinished is said as `starting`, which clients poll on.
+        waiter.complete(prediction)
     return prediction
