@@ -60,7 +60,7 @@ class Relay:
 
     def turn(self) -> None:
         """Reap when it is time, publish what fits into the windows, then wait to be woken."""
-        self.listener = self.listener or Listener(["prediction_submitted", "prediction_finished"])
+        self.listener = self.listener or self.connect()
         # Reaping comes first: it needs no broker, and publishing raises while that is away.
         if time.monotonic() - self.reaped_at >= REAP_SECONDS:
             self.reap()
@@ -70,6 +70,16 @@ class Relay:
         self.was_woken = self.listener.wait(BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS)
         self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
+
+    def connect(self) -> Listener:
+        """Listen, and have the queue's indexes read entry by entry.
+
+        So entries of rows that have moved on are marked and passed over; a bitmap of an index is
+        made of all of them each time.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_bitmapscan = off")
+        return Listener(["prediction_submitted", "prediction_finished"])
 
     def publish_windows(self) -> bool:
         """Publish groups until each lane is full or empty; say whether work remains.
