@@ -67,7 +67,8 @@ class Relay:
         was_busy = self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
         look_again_soon = was_busy or self.was_woken
-        self.was_woken = self.listener.wait(BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS)
+        seconds = BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS
+        self.was_woken = bool(self.listener.wait(seconds))
         self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
 

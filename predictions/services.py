@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.prepared import Statement
+from predictions import endings
+from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
 from predictions.models import DeadLetter, Prediction
 
@@ -94,14 +97,15 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
     with transaction.atomic():
         billing.lock_wallets(hold_ids=hold_ids)
         failpoint("settle_1")
-        resolutions = [billing.Resolution(*row) for row in _finish(ordered, expected)]
+        finished = _finish(ordered, expected)
         failpoint("settle_2")
-        billing.resolve_holds(resolutions)
-        with connection.cursor() as cursor:
-            cursor.execute("NOTIFY prediction_finished")
+        billing.resolve_holds(
+            billing.Resolution(hold_id, ending.cost) for hold_id, ending in finished
+        )
+        endings.announce([ending for _, ending in finished])
         failpoint("settle_3")
     failpoint("settle_4")
-    return len(resolutions)
+    return len(finished)
 
 
 def _holds_of(outcomes: list[Outcome]) -> list[int]:
@@ -114,12 +118,38 @@ HOLDS_OF = Statement(
 )
 
 
-def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, int]]:
-    """Write the outcomes by compare-and-set; give (hold, captured credits) of each written."""
+def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, Ending]]:
+    """Write the outcomes by compare-and-set; give hold and ending of each that was written."""
     columns = [
         [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__
     ]
-    return [(hold_id, cost) for hold_id, cost in FINISH.run(*columns, expected)]
+    by_id = {outcome.id: outcome for outcome in outcomes}
+    return [
+        (hold_id, _ending(by_id[prediction_id], *written))
+        for hold_id, prediction_id, *written in FINISH.run(*columns, expected)
+    ]
+
+
+def _ending(
+    outcome: Outcome,
+    is_canceled: bool,
+    cost: int,
+    started_at: datetime | None,
+    completed_at: datetime,
+    cancel_requested_at: datetime | None,
+) -> Ending:
+    return Ending(
+        id=outcome.id,
+        status=Status.CANCELED if is_canceled else outcome.status,
+        output=None if is_canceled else outcome.output,
+        error="" if is_canceled else outcome.error,
+        error_code="" if is_canceled else outcome.error_code,
+        cost=cost,
+        predict_seconds=outcome.predict_seconds,
+        started_at=started_at,
+        completed_at=completed_at,
+        cancel_requested_at=cancel_requested_at,
+    )
 
 
 FINISH = Statement(
@@ -146,7 +176,8 @@ SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
     lease_expires_at = NULL,
     completed_at = statement_timestamp()
 FROM current WHERE prediction.id = current.id
-RETURNING prediction.hold_id, prediction.cost
+RETURNING prediction.hold_id, prediction.id, is_canceled, prediction.cost,
+          prediction.started_at, prediction.completed_at, prediction.cancel_requested_at
 """,
 )
 

@@ -1,11 +1,11 @@
 """How a request waits for its prediction: one listener thread per web process wakes them all.
 
-The thread reads, in one query, how those that are waited for have ended.
+The thread hears how predictions have ended, or reads it for all that are waited for.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Any
@@ -17,8 +17,9 @@ from django.conf import settings
 from django.db import Error, connection
 
 from mlservice.lib.listening import Listener
-from mlservice.lib.prepared import Statement
+from predictions import endings
 from predictions.accepting import desk
+from predictions.endings import Ending
 from predictions.models import Prediction
 from predictions.submitting import Order
 
@@ -29,37 +30,19 @@ CHECK_SECONDS = 1.0
 SPARE_THREADS = 8
 
 
-# How a prediction ended, and in the order of these: its fields.
-ENDED = ("status", "output", "error", "error_code", "cost", "predict_seconds", "started_at")
-ENDED += ("completed_at", "cancel_requested_at")
-READ_ENDED = Statement(
-    "read_ended",
-    ["uuid[]"],
-    f"""
-SELECT id, {", ".join(ENDED)} FROM predictions_prediction
-WHERE id = ANY($1) AND completed_at IS NOT NULL
-""",  # noqa: S608 (constants of this file)
-)
-
-
 class Waiter:
-    """One request that waits: `ended` holds the fields of the end once there is one."""
+    """One request that waits: `called` when its prediction has ended, or when it is to go on."""
 
     def __init__(self) -> None:
         self.called = Event()
-        self.ended: tuple[Any, ...] | None = None
-
-    def complete(self, prediction: Prediction) -> None:
-        """Write the end, if it has come, on the prediction as it was accepted."""
-        for name, value in zip(ENDED, self.ended or (), strict=False):
-            setattr(prediction, name, value)
+        self.ending: Ending | None = None
 
 
 class Waiters:
     """The requests of this process that wait, and the thread that wakes them.
 
-    The thread starts with the first waiter, after any fork. Each wake-up, and each second,
-    one query asks which of the waiting are finished: a lost NOTIFY costs a second.
+    The thread starts with the first waiter, after any fork. After a wake-up that says nothing, and
+    after each silent second, one query asks which are finished: a lost NOTIFY costs a second.
     """
 
     def __init__(self) -> None:
@@ -99,7 +82,7 @@ class Waiters:
     def _listen(self) -> None:
         while True:
             try:
-                self._wake_until_it_breaks(Listener(["prediction_finished"]))
+                self._wake_until_it_breaks(Listener([endings.CHANNEL]))
             except (psycopg2.Error, Error) as error:
                 logger.warning("waiters_reconnect", error=str(error))
                 connection.close()
@@ -107,20 +90,23 @@ class Waiters:
 
     def _wake_until_it_breaks(self, listener: Listener) -> None:
         try:
+            told: list[Ending] | None = None
             while True:
-                self._wake_finished()
-                listener.wait(CHECK_SECONDS)
+                self._wake(self._ended() if told is None else told)
+                payloads = listener.wait(CHECK_SECONDS)
+                told = endings.heard(payloads) if payloads else None
         finally:
             listener.close()
 
-    def _wake_finished(self) -> None:
+    def _ended(self) -> list[Ending]:
         with self.lock:
-            ids = [one for one, waiter in self.waiting.items() if waiter.ended is None]
-        if not ids:
-            return
-        for prediction_id, *ended in READ_ENDED.run(ids):
-            if waiter := self.waiting.get(prediction_id):
-                waiter.ended = tuple(ended)
+            ids = [one for one, waiter in self.waiting.items() if waiter.ending is None]
+        return endings.ended(ids) if ids else []
+
+    def _wake(self, told: Iterable[Ending]) -> None:
+        for ending in told:
+            if waiter := self.waiting.get(ending.id):
+                waiter.ending = ending
                 waiter.called.set()
 
 
@@ -140,5 +126,6 @@ def submit_and_wait(*, seconds: float, **order: Any) -> Prediction:
         if not prediction.is_replayed and not waiters.is_draining:
             waiter.called.wait(max(0, until - time.monotonic()))
         # Draining calls waiters early: unfinished is said as `starting`, which clients poll on.
-        waiter.complete(prediction)
+        if waiter.ending:
+            waiter.ending.write_on(prediction)
     return prediction

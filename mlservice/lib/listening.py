@@ -19,14 +19,14 @@ class Listener:
             for channel in channels:
                 cursor.execute(f"LISTEN {channel}")
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep until a wake-up or until the time is over; say whether one came."""
+    def wait(self, seconds: float) -> list[str]:
+        """Sleep until a wake-up or until the time is over; return what each that came says."""
         if not self.connection.notifies:
             select.select([self.connection], [], [], seconds)
         self.connection.poll()
-        was_woken = bool(self.connection.notifies)
+        payloads = [notify.payload for notify in self.connection.notifies]
         self.connection.notifies.clear()
-        return was_woken
+        return payloads
 
     def close(self) -> None:
         self.connection.close()
