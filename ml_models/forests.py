@@ -8,40 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from ml_models.formats import Estimator
-from ml_models.parts import Numbers, Parts
+from ml_models.parts import Numbers
 from ml_models.tree_paths import FORESTS
 
 
 class WalkedForest:
-    """A fitted forest of one target, alone or at the end of a pipeline, with its answers."""
+    """A fitted forest of one target, with the forest's own answers."""
 
-    def __init__(self, estimator: Any) -> None:
-        self.estimator, self.parts = estimator, Parts(estimator)
-        self.trees = [member.tree_ for member in self.parts.last.estimators_]
+    def __init__(self, forest: Any) -> None:
+        self.forest = forest
+        self.trees = [member.tree_ for member in forest.estimators_]
 
-    def predict(self, rows: Any) -> Any:
-        """Return n predictions, or n labels, for n rows of the shape that the estimator takes."""
-        means = self.means(rows)
+    def predict(self, features: Any) -> Any:
+        """Return n predictions, or n labels, for n rows of features."""
+        means = self.means(features)
         if means is None:
-            return self.estimator.predict(rows)
-        if not hasattr(self.parts.last, "classes_"):
+            return self.forest.predict(features)
+        if not hasattr(self.forest, "classes_"):
             return means[:, 0]
-        return self.parts.last.classes_.take(means.argmax(axis=1))
+        return self.forest.classes_.take(means.argmax(axis=1))
 
-    def predict_proba(self, rows: Any) -> Any:
+    def predict_proba(self, features: Any) -> Any:
         """Return n rows of the probability of each label."""
-        means = self.means(rows)
-        return self.estimator.predict_proba(rows) if means is None else means
+        means = self.means(features)
+        return self.forest.predict_proba(features) if means is None else means
 
-    def means(self, rows: Any) -> Numbers | None:
+    def means(self, features: Any) -> Numbers | None:
         """Return the mean of what the trees say of n rows; None for rows they do not take as is."""
-        features = self.parts.features(rows)
         if not isinstance(features, np.ndarray) or features.ndim != 2:
             return None
         # The trees compare in single precision, whatever they were given.
         inputs = np.ascontiguousarray(features, dtype=np.float32)
-        if inputs.shape[1] != self.parts.last.n_features_in_ or not np.isfinite(inputs).all():
+        if inputs.shape[1] != self.forest.n_features_in_ or not np.isfinite(inputs).all():
             return None
         total = np.zeros((len(inputs), self.trees[0].max_n_classes))
         for tree in self.trees:
@@ -50,8 +48,6 @@ class WalkedForest:
         return total
 
 
-def walked(estimator: Any) -> Estimator:
-    """Return a forest that is walked, and of any other estimator itself."""
-    parts = Parts(estimator)
-    is_forest = type(parts.last) in FORESTS and parts.last.n_outputs_ == 1 and not parts.links
-    return WalkedForest(estimator) if is_forest else estimator  # type: ignore[return-value]
+def is_walkable(estimator: Any) -> bool:
+    """Say whether it is a forest of scikit-learn's own, of one target."""
+    return type(estimator) in FORESTS and estimator.n_outputs_ == 1

@@ -171,9 +171,9 @@ def _load(artifact: Artifact) -> Estimator:
 @lru_cache(maxsize=ESTIMATORS_KEPT)
 def _predictor(artifact: Artifact) -> Estimator:
     # Imported here, since it brings scikit-learn, as loading does.
-    from ml_models.forests import walked
+    from ml_models.quick import quick
 
-    return walked(_load(artifact))
+    return quick(_load(artifact))
 
 
 @lru_cache(maxsize=ESTIMATORS_KEPT)
