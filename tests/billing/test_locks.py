@@ -47,9 +47,9 @@ def test_wallets_are_locked_in_the_order_of_their_ids(alice: User, bob: User) ->
         lock_wallets(hold_ids=ids)
 
     [sql] = [query["sql"] for query in asked.captured_queries if "FOR UPDATE" in query["sql"]]
-    assert sql.startswith('SELECT "billing_wallet"."id"')
-    assert sql.endswith("ORDER BY 1 ASC FOR UPDATE")
-    assert all(str(id) in sql for id in ids)
+    assert sql.strip().startswith("SELECT id FROM billing_wallet\n")
+    assert sql.strip().endswith("ORDER BY id FOR UPDATE")
+    assert f"ARRAY{ids}".replace(" ", "") in sql
 
 
 @pytest.fixture
