@@ -30,8 +30,10 @@ SPARE_THREADS = 8
 
 
 # How a prediction ended, and in the order of these: its fields.
-ENDED = ("status", "output", "error", "error_code", "cost", "predict_seconds", "started_at")
-ENDED += ("completed_at", "cancel_requested_at")
+ENDED = (
+    *("status", "output", "error", "error_code", "cost", "predict_seconds"),
+    *("started_at", "completed_at", "cancel_requested_at"),
+)
 READ_ENDED = Statement(
     "read_ended",
     ["uuid[]"],

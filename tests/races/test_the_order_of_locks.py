@@ -37,7 +37,9 @@ def until_somebody_waits(done: Event) -> None:
     raise TimeoutError("Nobody came to wait.")
 
 
-def while_locked(lock: Callable[[], object], other: Callable[[], object], look: Callable[[], bool]):
+def while_locked(
+    lock: Callable[[], object], other: Callable[[], object], look: Callable[[], bool]
+) -> bool:
     """Hold what `lock` locks, let the other come to wait for it, and give what `look` sees."""
     locked, done = Event(), Event()
 
