@@ -188,7 +188,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 # A LISTEN does not pass a transaction pooler: behind one, name the server itself here.
 LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL
 # A prepared statement does not pass one either.
-DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=LISTEN_DATABASE_URL == DATABASE_URL)
+DATABASE_PREPARES = LISTEN_DATABASE_URL == DATABASE_URL
+if env.str("DATABASE_PREPARES", default=""):
+    DATABASE_PREPARES = env.bool("DATABASE_PREPARES")
 if DATABASE_PREPARES:
     # Planned once, and not again for each list that is a little longer.
     said = DATABASES["default"]["OPTIONS"].get("options", "")

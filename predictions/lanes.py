@@ -82,8 +82,8 @@ class Traffic:
     def room(self, lane: Lane, children: int) -> int:
         """Say how many groups may go out where so many children take them.
 
-        Of interactive groups there is one for each idle child and for every second one that is
-        busy: while all work, the next groups grow. Bulk groups that are begun fill their window.
+        Of interactive groups one is ready for each idle child, and for half of all children at
+        least: while all work, the next groups grow. Bulk groups that are begun fill their window.
         """
         idle = children - self.begun_groups
         wanted = idle if lane.is_bulk else max(idle, (children + 1) // 2)

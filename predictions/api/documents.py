@@ -62,7 +62,7 @@ def path_of(name: str) -> str:
 
 def said(moment: datetime | None) -> str | None:
     """Spell a moment of UTC as ISO 8601 does."""
-    return moment and moment.isoformat().replace("+00:00", "Z")
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def whole(prediction: Prediction, root: str) -> dict[str, Any]:

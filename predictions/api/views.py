@@ -1,6 +1,6 @@
 """Predictions over the API: submit (and wait), read, list, cancel."""
 
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.db import Error
@@ -72,8 +72,9 @@ class PredictionListView(ListAPIView[Prediction]):
         """Accept rows for prediction: 202, or 201 when it finished while you waited."""
         asked = read_request(request.data)
         key = read_key(request.headers.get(HEADER), request.data)
+        bearer = cast(Bearer, request.user)
         if key.value:
-            request.user.confirm()
+            bearer.confirm()
         if earlier := replayed_prediction(user_id=request.user.pk, key=key):
             return accepted(request, earlier, waited_seconds=0)
         metadata = asked.pop("metadata", {})
@@ -88,7 +89,7 @@ class PredictionListView(ListAPIView[Prediction]):
             key=key,
             cancel_after_seconds=cancel_after,
             request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-            refusal=request.user.refusal,
+            refusal=bearer.refusal,
         )
         return accepted(request, prediction, waited_seconds=seconds)
 

@@ -44,15 +44,16 @@ class Migration(migrations.Migration):
                 ),
                 migrations.RunSQL(
                     'CREATE UNIQUE INDEX CONCURRENTLY prediction_once_for_its_key_partial ON predictions_prediction (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL',
-                    'DROP INDEX CONCURRENTLY prediction_once_for_its_key',
+                    'DROP INDEX CONCURRENTLY IF EXISTS prediction_once_for_its_key_partial',
                 ),
+                # Sent as one, they are done together or not at all. The index of the name is there
+                # when an earlier run was interrupted after its last step.
                 migrations.RunSQL(
-                    'ALTER TABLE predictions_prediction DROP CONSTRAINT IF EXISTS prediction_once_for_its_key',
-                    'ALTER TABLE predictions_prediction ADD CONSTRAINT prediction_once_for_its_key UNIQUE (user_id, idempotency_key)',
-                ),
-                migrations.RunSQL(
+                    'ALTER TABLE predictions_prediction DROP CONSTRAINT IF EXISTS prediction_once_for_its_key;'
+                    'DROP INDEX IF EXISTS prediction_once_for_its_key;'
                     'ALTER INDEX prediction_once_for_its_key_partial RENAME TO prediction_once_for_its_key',
-                    'ALTER INDEX prediction_once_for_its_key RENAME TO prediction_once_for_its_key_partial',
+                    'ALTER INDEX prediction_once_for_its_key RENAME TO prediction_once_for_its_key_partial;'
+                    'ALTER TABLE predictions_prediction ADD CONSTRAINT prediction_once_for_its_key UNIQUE (user_id, idempotency_key)',
                 ),
             ],
             state_operations=[

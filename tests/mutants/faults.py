@@ -95,7 +95,7 @@ MUTANTS = [
     Mutant(
         name="a restored database's groups stay published",
         path="predictions/reaping.py",
-        old="    has_room = lanes.open_groups(lane) < lanes.window(lane)\n",
+        old="    has_room = lanes.traffic()[lane].room(lane, lanes.window(lane)) > 0\n",
         new="    return 0\n",
         killed_by=f"{DATABASE}::test_a_restored_backup_goes_on_where_it_stood"
         "_though_the_broker_is_empty",
@@ -103,8 +103,8 @@ MUTANTS = [
     Mutant(
         name="a prediction is claimed in any state",
         path="predictions/services.py",
-        old="WHERE id = ANY(%(ids)s) AND status = 'starting'",
-        new="WHERE id = ANY(%(ids)s)",
+        old="WHERE id = ANY($1) AND status = 'starting'",
+        new="WHERE id = ANY($1)",
         killed_by=f"{MESSAGES}::test_a_message_that_comes_five_times_is_done_once",
     ),
     Mutant(
@@ -175,11 +175,12 @@ MUTANTS = [
     Mutant(
         name="leases go by the worker's clock",
         path="predictions/services.py",
-        old="            CLAIM,\n",
-        new="            CLAIM.replace(\n"
-        '                "lease_expires_at = statement_timestamp()",\n'
-        "                f\"lease_expires_at = to_timestamp({__import__('time').time()})\",\n"
-        "            ),\n",
+        old="    taken = CLAIM.run(",
+        new="    sql = CLAIM.sql.replace(\n"
+        '        "lease_expires_at = statement_timestamp()",\n'
+        "        f\"lease_expires_at = to_timestamp({__import__('time').time()})\",\n"
+        "    )\n"
+        '    taken = Statement("claim_by_own_clock", CLAIM.types, sql).run(',
         killed_by=f"{CLOCKS}::test_a_worker_whose_clock_is_an_hour_wrong_keeps_its_leases[-1]",
     ),
     Mutant(
@@ -199,9 +200,9 @@ MUTANTS = [
     ),
     Mutant(
         name="a key is not kept",
-        path="predictions/services.py",
-        old="            idempotency_key=key.value,\n",
-        new="            idempotency_key=None,\n",
+        path="predictions/submitting.py",
+        old="        idempotency_key=one.key.value,\n",
+        new="        idempotency_key=None,\n",
         killed_by=f"{CLIENTS}::test_a_client_that_hangs_up_and_tries_again_has_one_prediction",
     ),
 ]

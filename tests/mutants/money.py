@@ -4,6 +4,7 @@ from tests.mutants import Mutant
 
 SERVICES = "billing/services.py"
 WORK = "predictions/services.py"
+SUBMITTING = "predictions/submitting.py"
 HOLDS = "tests/billing/test_holds.py"
 TOP_UPS = "tests/billing/test_top_ups.py"
 REVERSALS = "tests/billing/test_reversals.py"
@@ -74,16 +75,16 @@ HOLDS_AND_CAPTURES = [
     Mutant(
         name="a hold ignores the spending cap",
         path=SERVICES,
-        old="    _check_cap(wallet, amount)\n",
-        new="",
+        old="        if amount > left:\n",
+        new="        if False:\n",
         killed_by="tests/billing/test_spending_cap.py::"
         "test_holds_and_charges_count_towards_the_cap",
     ),
     Mutant(
         name="a frozen wallet spends",
         path=SERVICES,
-        old="    if wallet.is_frozen:\n        raise WalletFrozen(",
-        new="    if False:\n        raise WalletFrozen(",
+        old="    if wallet.is_frozen:\n        return WalletFrozen(",
+        new="    if False:\n        return WalletFrozen(",
         killed_by=f"{REVERSALS}::test_what_is_not_available_is_owed_and_freezes_the_wallet",
     ),
 ]
@@ -99,9 +100,23 @@ LOCKING = [
     Mutant(
         name="wallets are locked in no order",
         path=SERVICES,
-        old='.order_by("pk").select_for_update()',
-        new=".select_for_update()",
+        old="FROM billing_hold WHERE id = ANY($1))\nORDER BY id FOR UPDATE",
+        new="FROM billing_hold WHERE id = ANY($1))\nFOR UPDATE",
         killed_by=f"{LOCKS}::test_wallets_are_locked_from_the_lowest_id",
+    ),
+    Mutant(
+        name="payers are locked in no order",
+        path=SERVICES,
+        old="WHERE user_id = ANY($1) ORDER BY id FOR UPDATE",
+        new="WHERE user_id = ANY($1) FOR UPDATE",
+        killed_by=f"{LOCKS}::test_payers_are_locked_from_the_lowest_id",
+    ),
+    Mutant(
+        name="payers are read without their lock",
+        path=SERVICES,
+        old="WHERE user_id = ANY($1) ORDER BY id FOR UPDATE",
+        new="WHERE user_id = ANY($1) ORDER BY id",
+        killed_by=f"{KEYS}::test_fifty_requests_with_one_key_make_one_prediction",
     ),
     Mutant(
         name="a settlement locks no wallet first",
@@ -120,9 +135,9 @@ LOCKING = [
     ),
     Mutant(
         name="a twin does not look again after it waited",
-        path=WORK,
-        old="        if found := replayed_prediction(user_id=user_id, key=key):\n",
-        new="        if found := None:\n",
+        path=SUBMITTING,
+        old="        answers |= replayed_predictions(orders)\n",
+        new="",
         killed_by=f"{KEYS}::test_fifty_requests_with_one_key_make_one_prediction",
     ),
 ]
@@ -251,8 +266,8 @@ SETTLING = [
     Mutant(
         name="what has ended is settled again",
         path=WORK,
-        old="WHERE prediction.status = %s AND",
-        new="WHERE %s <> '' AND",
+        old="WHERE prediction.status = $9 AND",
+        new="WHERE $9 <> '' AND",
         killed_by="tests/races/test_settling.py::test_one_result_settled_by_many_is_captured_once",
     ),
     Mutant(
@@ -265,8 +280,8 @@ SETTLING = [
     Mutant(
         name="what is claimed already is claimed again",
         path=WORK,
-        old="WHERE id = ANY(%(ids)s) AND status = 'starting'",
-        new="WHERE id = ANY(%(ids)s)",
+        old="WHERE id = ANY($1) AND status = 'starting'",
+        new="WHERE id = ANY($1)",
         killed_by=f"{SETTLEMENT}::test_a_prediction_runs_and_is_charged_once",
     ),
     Mutant(

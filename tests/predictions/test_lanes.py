@@ -1,15 +1,26 @@
 """Large predictions have a lane of their own, and never take the last child of the small ones."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from predictions.dispatch import mark_group, record_heartbeat
-from predictions.lanes import BULK, INTERACTIVE, Lane, live_children, open_groups, window
+from predictions.lanes import (
+    BULK,
+    INTERACTIVE,
+    LOST_AFTER_SECONDS,
+    Lane,
+    Traffic,
+    live_children,
+    traffic,
+    window,
+)
 from predictions.models import Prediction
 from predictions.publisher import Publisher
 from predictions.relay import Relay
@@ -87,8 +98,10 @@ def test_what_is_predicted_in_bulk_fills_the_window_until_it_is_done(
     claim([first.pk])
     relay.publish_windows()
 
+    seen = traffic()[BULK]
     assert sent == [("bulk", 1)]
-    assert open_groups(BULK) == 1
+    assert (seen.open_groups, seen.begun_groups, seen.has_waiting) == (0, 1, True)
+    assert seen.room(BULK, window(BULK)) == 0
 
 
 def test_a_claimed_small_group_makes_room_for_the_next(
@@ -97,10 +110,97 @@ def test_a_claimed_small_group_makes_room_for_the_next(
     first = make_prediction(alice)
     relay = Relay()
     relay.publish_windows()
+    published = traffic()[INTERACTIVE]
 
     claim([first.pk])
 
-    assert open_groups(INTERACTIVE) == 0
+    claimed = traffic()[INTERACTIVE]
+    assert (published.open_groups, published.begun_groups) == (1, 0)
+    assert (claimed.open_groups, claimed.begun_groups) == (0, 1)
+    assert published.room(INTERACTIVE, 1) == 0
+    assert claimed.room(INTERACTIVE, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("open_groups", "begun_groups", "children", "expected"),
+    [
+        (0, 0, 4, 4),
+        (0, 1, 4, 3),
+        (0, 2, 4, 2),
+        (0, 4, 4, 2),
+        (0, 3, 3, 2),
+        (1, 4, 4, 1),
+        (2, 4, 4, 0),
+        (4, 0, 4, 0),
+        # One that another child took before its node was lost, or published before a window fell.
+        (0, 5, 4, 2),
+        (5, 0, 4, -1),
+    ],
+)
+def test_small_groups_are_ready_for_idle_children_and_for_half_of_all_at_least(
+    open_groups: int, begun_groups: int, children: int, expected: int
+) -> None:
+    seen = Traffic(open_groups, begun_groups, has_waiting=True)
+
+    assert seen.room(INTERACTIVE, children) == expected
+
+
+@pytest.mark.parametrize(
+    ("open_groups", "begun_groups", "children", "expected"),
+    [(0, 0, 3, 3), (1, 1, 3, 1), (0, 3, 3, 0), (3, 0, 3, 0), (0, 1, 1, 0)],
+)
+def test_bulk_groups_fill_their_window_until_they_are_done(
+    open_groups: int, begun_groups: int, children: int, expected: int
+) -> None:
+    seen = Traffic(open_groups, begun_groups, has_waiting=True)
+
+    assert seen.room(BULK, children) == expected
+
+
+def test_while_all_children_work_what_waits_grows_into_one_group(
+    alice: User, published_version: ModelVersion, sent: list[tuple[str, int]]
+) -> None:
+    record_heartbeat(name="node", children=2, queues=BOTH)
+    relay = Relay()
+    for _ in range(2):
+        claim([make_prediction(alice).pk])
+        Prediction.objects.filter(group_id=None).update(group_id=new_id())
+    make_prediction(alice)
+    relay.publish_windows()
+    for _ in range(2):
+        make_prediction(alice)
+
+    relay.publish_windows()
+
+    assert sent == [("predictions", 1)]
+    seen = traffic()[INTERACTIVE]
+    assert (seen.open_groups, seen.begun_groups, seen.has_waiting) == (1, 2, True)
+
+
+def test_the_lanes_are_looked_at_apart(
+    alice: User, published_version: ModelVersion, sent: list[tuple[str, int]]
+) -> None:
+    make_prediction(alice)
+    Relay().publish_windows()
+    large(alice, published_version)
+
+    seen = traffic()
+
+    assert seen == {
+        INTERACTIVE: Traffic(open_groups=1, begun_groups=0, has_waiting=False),
+        BULK: Traffic(open_groups=0, begun_groups=0, has_waiting=True),
+    }
+
+
+def test_a_group_that_nobody_claims_is_not_open_for_ever(
+    alice: User, published_version: ModelVersion, sent: list[tuple[str, int]]
+) -> None:
+    make_prediction(alice)
+    Relay().publish_windows()
+    lost = Now() - timedelta(seconds=LOST_AFTER_SECONDS + 1)
+    Prediction.objects.update(published_at=lost)
+
+    assert traffic()[INTERACTIVE].open_groups == 0
 
 
 def test_lanes_do_not_share_a_group(

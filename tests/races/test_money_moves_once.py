@@ -20,6 +20,7 @@ from billing.top_ups import start_top_up
 from ml_models.models import ModelVersion
 from mlservice.audit import run_checks
 from mlservice.lib.ids import new_id
+from mlservice.lib.prepared import Statement
 from predictions import reaping
 from predictions import services as work
 from predictions.models import Prediction
@@ -40,6 +41,12 @@ def without_locking(monkeypatch: pytest.MonkeyPatch) -> None:
         return wallet
 
     monkeypatch.setattr(services, "lock_wallet", look)
+
+
+def unguarded(guarded: Statement, old: str, new: str) -> Statement:
+    """Give a statement with its guard taken away."""
+    assert guarded.sql.count(old) == 1
+    return Statement(f"unguarded_{guarded.name}", guarded.types, guarded.sql.replace(old, new))
 
 
 def only_the_constraint_refused(answers: list[Any]) -> bool:
@@ -66,8 +73,8 @@ def test_without_its_guard_a_hold_is_captured_twice_and_only_the_constraint_refu
     hold = services.place_hold(wallet=wallet, amount=4, reference=("test", "1"))
     # Else what is held would fall below zero, which another constraint refuses first.
     services.place_hold(wallet=wallet, amount=4, reference=("test", "2"))
-    unguarded = services.RESOLVE_HOLDS.replace(" AND hold.status = 'held'", "")
-    monkeypatch.setattr(services, "RESOLVE_HOLDS", unguarded)
+    statement = unguarded(services.RESOLVE_HOLDS, " AND hold.status = 'held'", "")
+    monkeypatch.setattr(services, "RESOLVE_HOLDS", statement)
 
     answers = at_once([lambda: resolve_holds([Resolution(hold.pk, 4)])] * 2)
 
@@ -99,8 +106,9 @@ def test_without_the_check_of_its_state_a_prediction_ends_both_ways(
     published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = last_attempt(make_user("alice", credits=10))
-    unguarded = work.FINISH.replace("prediction.status = %s AND", "%s <> '' AND")
-    monkeypatch.setattr(work, "FINISH", unguarded)
+    monkeypatch.setattr(
+        work, "FINISH", unguarded(work.FINISH, "prediction.status = $9 AND", "$9 <> '' AND")
+    )
     both_are_about_to_end_it, real = meeting(2), services.lock_wallets
 
     def wait_and_lock(*, hold_ids: list[int]) -> None:

@@ -1,6 +1,7 @@
 """However many threads spend one wallet, it gives exactly what it holds."""
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 
 import pytest
@@ -60,12 +61,13 @@ def test_without_the_lock_both_see_the_last_credit_and_only_the_constraint_refus
     alice = make_user("alice", credits=published_version.price)
     both_have_looked = meeting(2)
 
-    def look_without_locking(*, wallet_id: int) -> Wallet:
-        wallet = Wallet.objects.get(pk=wallet_id)
+    def look_without_locking(user_ids: Iterable[int]) -> dict[int, Wallet]:
+        wallets = Wallet.objects.select_related("user").filter(user_id__in=list(user_ids))
+        seen = {wallet.user_id: wallet for wallet in wallets}
         both_have_looked()
-        return wallet
+        return seen
 
-    monkeypatch.setattr(billing, "lock_wallet", look_without_locking)
+    monkeypatch.setattr(billing, "lock_payers", look_without_locking)
     answers = at_once([lambda: make_prediction(alice)] * 2)
 
     assert sorted(type(answer).__name__ for answer in answers) == ["IntegrityError", "Prediction"]

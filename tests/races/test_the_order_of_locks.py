@@ -8,6 +8,7 @@ from django.db import OperationalError, connection, transaction
 
 from billing.models import Wallet
 from billing.services import (
+    lock_payers,
     lock_wallet,
     lock_wallets,
     pay_top_up,
@@ -36,7 +37,9 @@ def until_somebody_waits(done: Event) -> None:
     raise TimeoutError("Nobody came to wait.")
 
 
-def while_locked(lock: Callable[[], object], other: Callable[[], object], look: Callable[[], bool]):
+def while_locked(
+    lock: Callable[[], object], other: Callable[[], object], look: Callable[[], bool]
+) -> bool:
     """Hold what `lock` locks, let the other come to wait for it, and give what `look` sees."""
     locked, done = Event(), Event()
 
@@ -67,29 +70,44 @@ def is_free(rows) -> bool:
         return False
 
 
+def is_second_free_while_first_is_locked(
+    first: Wallet, second: Wallet, lock_both: Callable[[], object]
+) -> bool:
+    # The table's own order is now the other one, and the planner is left no other way to read it.
+    Wallet.objects.filter(pk=first.pk).update(spending_cap=50)
+
+    def lock_as_the_table_lies() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                for way in ("nestloop", "mergejoin", "indexscan", "bitmapscan"):
+                    cursor.execute(f"SET LOCAL enable_{way} = off")
+            lock_both()
+
+    return while_locked(
+        partial(lock_wallet, wallet_id=first.pk),
+        lock_as_the_table_lies,
+        lambda: is_free(Wallet.objects.filter(pk=second.pk)),
+    )
+
+
 def test_wallets_are_locked_from_the_lowest_id() -> None:
     first, second = (wallet_of(make_user(name, credits=9).pk) for name in ("alice", "bob"))
     holds = [
         place_hold(wallet=wallet, amount=1, reference=("test", str(wallet.pk))).pk
         for wallet in (first, second)
     ]
-    # The table's own order is now the other one, and the planner is left no other way to read it.
-    Wallet.objects.filter(pk=first.pk).update(spending_cap=50)
 
-    def settle_both() -> None:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                for way in ("nestloop", "mergejoin", "indexscan", "bitmapscan"):
-                    cursor.execute(f"SET LOCAL enable_{way} = off")
-            lock_wallets(hold_ids=holds)
-
-    is_second_free = while_locked(
-        partial(lock_wallet, wallet_id=first.pk),
-        settle_both,
-        lambda: is_free(Wallet.objects.filter(pk=second.pk)),
+    assert is_second_free_while_first_is_locked(
+        first, second, partial(lock_wallets, hold_ids=holds)
     )
 
-    assert is_second_free
+
+def test_payers_are_locked_from_the_lowest_id() -> None:
+    first, second = (wallet_of(make_user(name, credits=9).pk) for name in ("alice", "bob"))
+
+    assert is_second_free_while_first_is_locked(
+        first, second, partial(lock_payers, [second.user_id, first.user_id])
+    )
 
 
 def test_a_settlement_waits_for_the_wallet_before_it_touches_the_prediction(
