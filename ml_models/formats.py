@@ -4,8 +4,10 @@ skops builds only the types it trusts; joblib runs what the bytes say, so that i
 nothing but bytes whose digests were published.
 """
 
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -37,11 +39,29 @@ def estimator_from(content: bytes, format: str) -> Estimator:
     """Make the bytes an estimator; one of another scikit-learn is an error, whatever trips too."""
     # Imported here, since relay, beat and web never load a model: it would cost each of them
     # two seconds and 150 MB.
+    with without_pandas():
+        import sklearn.utils.fixes  # noqa: F401
     from sklearn.exceptions import InconsistentVersionWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", InconsistentVersionWarning)
         return READERS[format](content)
+
+
+@contextmanager
+def without_pandas() -> Iterator[None]:
+    """Keep pandas from being loaded just because it is installed, which takes 65 MB a process.
+
+    scikit-learn asks at its start whether there is one, and later looks at what it is given.
+    """
+    if "pandas" in sys.modules:
+        yield
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["pandas"]
 
 
 def from_joblib(content: bytes) -> Estimator:
