@@ -154,8 +154,9 @@ def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
         answers |= stored_predictions(
             [(one, hold) for one, hold in pairs if isinstance(hold, Hold)]
         )
-    # A NOTIFY inside the transaction would serialise every commit.
-    submitted.send()
+        # A NOTIFY inside the transaction would serialise every commit, and who limits how long it
+        # waits for a lock has begun one around this.
+        transaction.on_commit(submitted.send)
     return [answers[one.prediction_id] for one in orders]
 
 
