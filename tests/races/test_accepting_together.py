@@ -241,6 +241,29 @@ def test_a_refusal_asked_of_the_locked_user_is_its_orders_own(
     assert (held(alice), held(bob)) == (0, 1)
 
 
+def test_who_is_no_user_any_more_touches_no_other(
+    line: Line, published_version: ModelVersion
+) -> None:
+    alice, gone = make_user("alice", credits=1), User(pk=10**9)
+
+    made, no = together(line, [accept(alice), accept(gone)])
+
+    assert line.sizes() == [1, 2]
+    assert (type(made), type(no)) == (Prediction, AccountDisabled)
+    assert held(alice) == 1
+
+
+def test_a_wallet_that_is_missing_is_opened(line: Line, published_version: ModelVersion) -> None:
+    alice = make_user("alice", credits=1)
+    root = User.objects.create_superuser("root", "root@example.com", "a long phrase")
+
+    made, no = together(line, [accept(alice), accept(root)])
+
+    assert line.sizes() == [1, 2]
+    assert (type(made), type(no)) == (Prediction, InsufficientCredits)
+    assert held(root) == 0
+
+
 def test_twins_are_never_together_and_the_later_ones_are_replays(
     line: Line, published_version: ModelVersion
 ) -> None:
