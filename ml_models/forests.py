@@ -57,4 +57,4 @@ def walked(estimator: Any) -> Estimator:
     """Return a forest that is walked, and of any other estimator itself."""
     parts = Parts(estimator)
     is_forest = type(parts.last) in FORESTS and parts.last.n_outputs_ == 1 and not parts.links
-    return WalkedForest(estimator) if is_forest else estimator  # type: ignore[return-value]
+    return WalkedForest(estimator) if is_forest else estimator

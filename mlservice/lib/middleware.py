@@ -52,7 +52,7 @@ class ContentSecurityPolicy(CSPMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(API):
             return super().__call__(request)
-        response: Any = self.get_response(request)  # type: ignore[misc]
+        response: Any = self.get_response(request)
         response[HEADER] = API_POLICY
         return response
 

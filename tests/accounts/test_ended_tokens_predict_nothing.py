@@ -230,7 +230,7 @@ def test_a_token_under_another_key_is_refused(
     forged = jwt.encode(
         dict(ours.payload), "a key of somebody else, as long as it must be", "HS256"
     )
-    unsigned = jwt.encode(dict(ours.payload), None, "none")
+    unsigned = jwt.encode(dict(ours.payload), "", "none")
     secret = jwt.encode(dict(ours.payload), real_settings.SECRET_KEY, "HS256")
     assert bearing(ours).get("/api/v1/wallet").status_code == 200
 

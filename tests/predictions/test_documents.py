@@ -29,6 +29,8 @@ from predictions.api.serializers import (
     PredictionRequestSerializer,
     PredictionSerializer,
     PredictionSummarySerializer,
+    RowsInField,
+    RowsOutField,
     UrlsSerializer,
     read_request,
 )
@@ -108,8 +110,8 @@ class AsDeclared(PredictionSerializer):
 
     model = serializers.CharField(source="version.model.slug")
     version = serializers.IntegerField(source="version.number")
-    input = serializers.JSONField(source="input_value")
-    output = serializers.JSONField(source="output_value")
+    input = RowsInField(source="input_value")
+    output = RowsOutField(source="output_value")
 
     def to_representation(self, prediction: Prediction) -> dict[str, Any]:
         return super(PredictionSummarySerializer, self).to_representation(prediction)

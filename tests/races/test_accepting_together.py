@@ -510,11 +510,10 @@ def test_who_has_waited_long_enough_still_leads_when_it_is_its_turn(
     began = time.monotonic()
     line.may_go = lambda: len(desk.waiting) == 3 and time.monotonic() - began > 0.5
 
-    made = results(
-        while_led(
-            line, [lambda one=one: desk.accept(one, end=Event(), seconds=0.05) for one in placed]
-        )
-    )
+    def impatient(one: Order) -> Call:
+        return lambda: desk.accept(one, end=Event(), seconds=0.05)
+
+    made = results(while_led(line, [impatient(one) for one in placed]))
 
     assert line.sizes() == [1, 3]
     assert [one.user_id for one in made] == [user.pk for user in users]
