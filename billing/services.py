@@ -103,9 +103,20 @@ ORDER BY id FOR UPDATE
 def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
     """Lock the wallets of these users in id order, and read each with its user as they are now.
 
-    A wallet that is missing (a superuser made on the command line) is opened.
+    A wallet that is missing (a superuser made on the command line) is opened; who is no user any
+    more is left out.
     """
     wanted = set(user_ids)
+    locked = _locked_payers(wanted)
+    if missing := wanted - locked.keys():
+        users = get_user_model().objects.filter(pk__in=missing).order_by("pk")
+        for user_id in users.values_list("pk", flat=True):
+            open_wallet(user_id=user_id)
+        locked |= _locked_payers(missing)
+    return locked
+
+
+def _locked_payers(wanted: set[int]) -> dict[int, Wallet]:
     user_model = get_user_model()
     # Two statements: who waits for a lock sees all but what it locks as it was before.
     LOCK_PAYERS.run(list(wanted))
@@ -116,10 +127,6 @@ def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
             connection.alias, _columns(user_model), row[len(_columns(Wallet)) :]
         )
         locked[wallet.user_id] = wallet
-    if missing := wanted - locked.keys():
-        for user_id in sorted(missing):
-            open_wallet(user_id=user_id)
-        return lock_payers(wanted)
     return locked
 
 

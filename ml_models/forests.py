@@ -37,9 +37,12 @@ class WalkedForest:
         """Return the mean of what the trees say of n rows; None for rows they do not take as is."""
         if not isinstance(features, np.ndarray) or features.ndim != 2:
             return None
+        if not len(features) or features.shape[1] != self.forest.n_features_in_:
+            return None
         # The trees compare in single precision, whatever they were given.
-        inputs = np.ascontiguousarray(features, dtype=np.float32)
-        if inputs.shape[1] != self.forest.n_features_in_ or not np.isfinite(inputs).all():
+        with np.errstate(over="ignore"):
+            inputs = np.ascontiguousarray(features, dtype=np.float32)
+        if not np.isfinite(inputs).all():
             return None
         total = np.zeros((len(inputs), self.trees[0].max_n_classes))
         for tree in self.trees:

@@ -116,8 +116,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "mlservice.lib.problems.ProblemMiddleware",
     "mlservice.lib.middleware.ContentSecurityPolicy",
+    "mlservice.lib.problems.ProblemMiddleware",
     "mlservice.lib.csp.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "mlservice.lib.middleware.Locale",

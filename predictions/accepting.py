@@ -24,9 +24,10 @@ Answer = Prediction | Exception | None
 
 
 class Ticket:
-    """An order that waits: `called` when it is to lead or to go on, `served` when it is done.
+    """An order that waits: `served` when it is to lead or has been answered.
 
-    Who waits for the end of the prediction as well is called by that, and so wakes up once.
+    Who waits for the end of the prediction as well sleeps until it is `called`, by that end or to
+    lead, and so wakes up once. Whatever else wakes it, such as draining, `served` is what counts.
     """
 
     def __init__(self, order: Order, end: Event | None) -> None:
@@ -36,6 +37,11 @@ class Ticket:
         self.leads = False
         # Stays None for an order that must go alone.
         self.answer: Answer = None
+
+    def call_to_lead(self) -> None:
+        self.leads = True
+        self.served.set()
+        self.called.set()
 
     def serve(self) -> None:
         self.served.set()
@@ -68,11 +74,14 @@ class Desk:
             ticket.leads, self.is_led = not self.is_led, True
         if not ticket.leads:
             ticket.called.wait(seconds)
+            # Its time may be up and its turn to lead not come: nobody else would lead then.
+            ticket.served.wait()
         if ticket.leads:
             ticket.called.clear()
             self.lead()
-        ticket.served.wait()
         if ticket.answer is None:
+            # It was called to go alone: its end is still to come.
+            ticket.called.clear()
             return submit_order(order)
         if isinstance(ticket.answer, Exception):
             raise ticket.answer
@@ -90,8 +99,7 @@ class Desk:
             with self.lock:
                 self.is_led = bool(self.waiting)
                 if self.waiting:
-                    self.waiting[0].leads = True
-                    self.waiting[0].called.set()
+                    self.waiting[0].call_to_lead()
             for ticket in together:
                 ticket.serve()
 

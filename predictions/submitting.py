@@ -154,20 +154,24 @@ def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
         answers |= stored_predictions(
             [(one, hold) for one, hold in pairs if isinstance(hold, Hold)]
         )
-    # A NOTIFY inside the transaction would serialise every commit.
-    submitted.send()
+        # A NOTIFY inside the transaction would serialise every commit, and who limits how long it
+        # waits for a lock has begun one around this.
+        transaction.on_commit(submitted.send)
     return [answers[one.prediction_id] for one in orders]
 
 
 def refused_payers(orders: Sequence[Order], payers: Mapping[int, Wallet]) -> dict[UUID, Exception]:
-    """Refuse whose user was disabled, or signed out, since the request came in."""
-    disabled = AccountDisabled("This account is disabled. Ask the operator.")
-    refusals = {}
-    for one in orders:
-        user = payers[one.user_id].user
-        if refusal := one.refusal(user) or (None if user.is_active else disabled):
-            refusals[one.prediction_id] = refusal
-    return refusals
+    """Refuse whose user was disabled, removed or signed out since the request came in."""
+    asked = {one.prediction_id: refused_payer(one, payers.get(one.user_id)) for one in orders}
+    return {prediction_id: refusal for prediction_id, refusal in asked.items() if refusal}
+
+
+def refused_payer(one: Order, wallet: Wallet | None) -> Exception | None:
+    if wallet is not None and (refusal := one.refusal(wallet.user)):
+        return refusal
+    if wallet is None or not wallet.user.is_active:
+        return AccountDisabled("This account is disabled. Ask the operator.")
+    return None
 
 
 def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reservation:

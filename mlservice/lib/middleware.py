@@ -9,9 +9,11 @@ from typing import Any
 import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 from django_htmx.middleware import HtmxMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
@@ -34,8 +36,16 @@ def past_the_api(middleware: Any) -> Any:
 
 
 Messages = past_the_api(MessageMiddleware)
-Locale = past_the_api(LocaleMiddleware)
 Htmx = past_the_api(HtmxMiddleware)
+
+
+class Locale(LocaleMiddleware):
+    def __call__(self, request: HttpRequest) -> Any:
+        if not request.path_info.startswith(API):
+            return super().__call__(request)
+        # A page leaves its thread speaking the language of its reader.
+        with translation.override(settings.LANGUAGE_CODE):
+            return self.get_response(request)
 
 
 class ContentSecurityPolicy(CSPMiddleware):
