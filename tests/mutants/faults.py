@@ -31,8 +31,9 @@ MUTANTS = [
     Mutant(
         name="a settlement is two transactions",
         path="predictions/services.py",
-        old="        billing.resolve_holds(resolutions)\n",
-        new="        connection.connection.commit()\n        billing.resolve_holds(resolutions)\n",
+        old="        billing.resolve_holds(\n",
+        new="        __import__('django.db').db.connection.connection.commit()\n"
+        "        billing.resolve_holds(\n",
         killed_by=f"{WORKERS}::test_a_worker_killed_at_any_step_charges_once",
     ),
     Mutant(
