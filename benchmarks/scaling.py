@@ -48,7 +48,7 @@ def scale(servers: Servers, *, seconds: float) -> dict[str, Any]:
 def publish(servers: Servers) -> None:
     folder = Path(servers.service.folder)
     artifact, sample = folder / "sleeper.joblib", folder / "sleeper.csv"
-    joblib.dump(Sleeper(), artifact)
+    joblib.dump(Sleeper().fit([[0.0]], [0.0]), artifact)
     sample.write_text("value\n" + "".join(f"{row['value']}\n" for row in model().rows(ROWS)))
     servers.service.manage(
         *("publish_model", "--artifact", str(artifact), "--sample", str(sample)),

@@ -79,6 +79,10 @@ class Traffic:
     begun_groups: int
     has_waiting: bool
 
+    @property
+    def groups(self) -> int:
+        return self.open_groups + self.begun_groups
+
     def room(self, lane: Lane, children: int) -> int:
         """Say how many groups may go out where so many children take them.
 

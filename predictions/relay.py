@@ -22,9 +22,9 @@ from predictions.publisher import BROKER_ERRORS, Publisher
 logger = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.5
-BUSY_POLL_SECONDS = 0.02
+BUSY_POLL_SECONDS = 0.005
 REAP_SECONDS = 5.0
-# Under load, what comes in meanwhile goes out together; who is alone does not wait for it.
+# While no child is idle, what comes in meanwhile goes out together.
 GAP_SECONDS = 0.004
 BACK_OFF_SECONDS = 1.0
 WINDOW_CACHE_SECONDS = 1.0
@@ -38,6 +38,7 @@ class Relay:
         self.publisher = Publisher()
         self.was_woken = False
         self.turned_at = float("-inf")
+        self.is_crowded = False
         self.listener: Listener | None = None
         self.reaped_at = float("-inf")
         self.windows = dict.fromkeys(lanes.LANES, 1)
@@ -69,7 +70,8 @@ class Relay:
         look_again_soon = was_busy or self.was_woken
         seconds = BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS
         self.was_woken = bool(self.listener.wait(seconds))
-        self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
+        if self.is_crowded:
+            self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
 
     def connect(self) -> Listener:
@@ -90,6 +92,7 @@ class Relay:
         self.publisher.connect()
         self.read_windows()
         traffic = lanes.traffic()
+        self.is_crowded = traffic[lanes.INTERACTIVE].groups >= self.windows[lanes.INTERACTIVE]
         busy = [lane for lane in lanes.LANES if self.publish_lane(lane, traffic[lane])]
         return bool(busy)
 
