@@ -1,11 +1,14 @@
 """The relay groups what waits, keeps a window, and takes back what was lost."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from amqp.exceptions import MessageNacked
+from django.db import connection
 from django.db.models import F
 from kombu.exceptions import OperationalError
 
@@ -17,7 +20,8 @@ from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
 from predictions.publisher import BROKER_ERRORS, Publisher
 from predictions.reaping import unpublish_lost
-from predictions.relay import Relay
+from predictions.relay import GAP_SECONDS, Relay
+from predictions.services import Outcome, claim, settle
 from tests.conftest import make_prediction, make_user
 
 
@@ -190,3 +194,90 @@ def test_a_stranger_without_work_has_no_part_in_a_group(
 
     assert mark_group(new_id(), max_rows=10) == ([mine.pk], 1)
     assert mark_group(new_id(), max_rows=10) == ([], 0)
+
+
+def test_it_is_crowded_while_no_child_is_idle(
+    settings: Any, alice: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    settings.PREDICTION_GROUP_MAX_ROWS = 1
+    record_heartbeat(name="node", children=2, queues=["predictions"])
+    ours = [make_prediction(alice) for _ in range(2)]
+    relay, crowded = Relay(), []
+
+    def look() -> None:
+        relay.publish_windows()
+        crowded.append(relay.is_crowded)
+
+    look()
+    look()
+    (begun,) = claim([ours[0].pk])
+    look()
+    settle([Outcome(begun.id, begun.attempt, "failed", error_code="x")])
+    look()
+
+    # Nothing was out; one group was ready for each child; one of them is worked on; one is done.
+    assert len(sent) == 2
+    assert crowded == [False, True, True, False]
+
+
+def test_large_predictions_crowd_nobody(
+    settings: Any, alice: User, published_version: ModelVersion, sent: list[list[UUID]]
+) -> None:
+    settings.PREDICTION_BULK_ROWS = 1
+    record_heartbeat(name="node", children=1, queues=[lane.queue for lane in lanes.LANES])
+    make_prediction(alice, input=[published_version.example] * 2)
+    relay = Relay()
+
+    relay.publish_windows()
+    relay.publish_windows()
+
+    assert (len(sent), lanes.traffic()[lanes.BULK].groups) == (1, 1)
+    assert relay.is_crowded is False
+
+
+def turn_of(
+    monkeypatch: pytest.MonkeyPatch, *, is_crowded: bool, moments: Sequence[float]
+) -> tuple[Relay, list[float]]:
+    """Take a turn after each moment; return the relay and how long it waited after each."""
+    relay, waited = Relay(), list[float]()
+    clock = iter([moment for moment in moments for _ in range(3 if is_crowded else 2)])
+    monkeypatch.setattr("predictions.relay.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(relay, "listener", SimpleNamespace(wait=lambda seconds: ["woken"]))
+    monkeypatch.setattr(relay, "reap", lambda: None)
+    monkeypatch.setattr(relay, "publish_windows", lambda: False)
+    monkeypatch.setattr(relay.stopped, "wait", waited.append)
+    relay.is_crowded = is_crowded
+    for _ in moments:
+        relay.turn()
+    return relay, waited
+
+
+def test_turns_are_a_gap_apart_while_it_is_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = 100 + GAP_SECONDS / 4
+
+    relay, waited = turn_of(monkeypatch, is_crowded=True, moments=[100, later, 200])
+
+    # The first turn follows none, and the last one comes long after the gap.
+    assert waited == pytest.approx([0, GAP_SECONDS * 3 / 4, 0])
+    assert relay.turned_at == 200
+
+
+def test_turns_follow_each_other_while_a_child_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    relay, waited = turn_of(monkeypatch, is_crowded=False, moments=[100, 100.0001])
+
+    assert waited == []
+    assert relay.turned_at == 100.0001
+
+
+def bitmap_scans() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_bitmapscan")
+        return str(cursor.fetchone()[0])
+
+
+def test_it_reads_indexes_entry_by_entry(db: None) -> None:
+    before = bitmap_scans()
+
+    Relay().connect().close()
+
+    assert (before, bitmap_scans()) == ("on", "off")
