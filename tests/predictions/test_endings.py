@@ -128,6 +128,8 @@ def test_what_was_canceled_while_it_ran_is_told_as_stored(
     prediction = make_prediction(alice)
     done = outcome(prediction)
     cancel_prediction(prediction=prediction)
+    # What runs has not ended by that.
+    assert told(listener) == []
 
     settle([done])
 
