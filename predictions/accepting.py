@@ -17,7 +17,7 @@ from predictions.submitting import Order, submit_order, submit_predictions
 # Orders of more rows go alone: their texts are long, and the others would wait for them.
 ROWS_TOGETHER_AT_MOST = 100
 TOGETHER_AT_MOST = 64
-# One locked wallet must not keep the others waiting: then each goes alone.
+# One locked wallet must not keep the others waiting, nor those who come: then each goes alone.
 WAIT_TOGETHER_MILLISECONDS = 100
 
 Answer = Prediction | Exception | None
@@ -120,13 +120,13 @@ def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
 def answers_for(orders: Sequence[Order]) -> Sequence[Answer]:
     """Accept orders in one transaction; None tells an order to go alone."""
     try:
-        if len(orders) == 1:
-            return [submit_order(orders[0])]
         with lock_timeout(WAIT_TOGETHER_MILLISECONDS):
             return submit_predictions(orders)
-    except (LockTimeout, DataError, IntegrityError) as error:
+    except LockTimeout:
+        return [None] * len(orders)
+    except (DataError, IntegrityError) as error:
         # The database said no to all of them: nothing was written, and each hears its own.
-        return [None if len(orders) > 1 else error] * len(orders)
+        return [None] * len(orders) if len(orders) > 1 else [error]
     except Exception as error:
         return [copy(error) for _ in orders]
 

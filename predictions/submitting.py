@@ -142,7 +142,8 @@ def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
         full = "Too many predictions wait already. Nothing was charged; try again."
         return [QueueFull(full) for _ in orders]
     answers: dict[UUID, Prediction | Exception] = {}
-    with transaction.atomic():
+    # What raises here takes all of it back, so that an outer transaction needs no savepoint.
+    with transaction.atomic(savepoint=False):
         payers = billing.lock_payers(one.user_id for one in orders)
         # Looked for under the lock: a twin may have committed while this one waited for it.
         answers |= replayed_predictions(orders)

@@ -296,6 +296,35 @@ def test_a_twin_with_another_body_is_refused_and_touches_no_other(
     assert (held(alice), held(bob)) == (1, 1)
 
 
+def test_who_leads_alone_for_a_locked_wallet_keeps_nobody_waiting_who_comes(
+    published_version: ModelVersion,
+) -> None:
+    alice, bob = make_user("alice", credits=1), make_user("bob", credits=1)
+    is_locked, bobs = Event(), Event()
+
+    def hold_alices_wallet() -> bool:
+        with transaction.atomic():
+            lock_wallet(wallet_id=wallet_of(alice.pk).pk)
+            is_locked.set()
+            return bobs.wait(LONG_SECONDS)
+
+    def lead() -> None:
+        assert is_locked.wait(LONG_SECONDS)
+        accept(alice)()
+
+    def follow() -> None:
+        eventually(lambda: desk.is_led)
+        accept(bob)()
+        bobs.set()
+
+    calls: list[Callable[[], object]] = [hold_alices_wallet, lead, follow]
+
+    was_accepted_meanwhile, *_ = results(at_once(calls))
+
+    assert was_accepted_meanwhile
+    assert (held(alice), held(bob)) == (1, 1)
+
+
 def test_who_waits_for_a_locked_wallet_keeps_no_other_waiting(
     line: Line, published_version: ModelVersion
 ) -> None:
@@ -375,6 +404,8 @@ def test_an_error_of_ours_is_told_to_all_and_nobody_tries_again(
     asked: list[int] = []
 
     def fail(orders: Sequence[Order]) -> Any:
+        if len(orders) == 1:
+            return submitting.submit_predictions(orders)
         asked.append(len(orders))
         raise ConnectionError("lost in COMMIT")
 
