@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.ours import PLAIN
 from benchmarks.rows import FOREST, LINEAR
 
 Results = dict[str, Any]
@@ -44,7 +45,9 @@ def median(results: Results, target: str, cell: str, figure: str = "per_second")
     return statistics.median(found) if found else None
 
 
-def over(peer: str, cell: str, figure: str = "per_second") -> Callable[[Results], float | None]:
+def over(
+    peer: str, cell: str, figure: str = "per_second", *, of: str = "ours"
+) -> Callable[[Results], float | None]:
     """Measure ours against a peer in one cell of W1: the median of the ratios of each round."""
 
     def ratio(results: Results) -> float | None:
@@ -52,9 +55,9 @@ def over(peer: str, cell: str, figure: str = "per_second") -> Callable[[Results]
         by_round = {
             (one["target"], one["round"]): one[figure] for one in figures if one["cell"] == cell
         }
-        rounds = [number for target, number in by_round if target == "ours"]
+        rounds = [number for target, number in by_round if target == of]
         both = [number for number in rounds if (peer, number) in by_round]
-        ratios = [by_round["ours", number] / by_round[peer, number] for number in both]
+        ratios = [by_round[of, number] / by_round[peer, number] for number in both]
         return statistics.median(ratios) if ratios else None
 
     return ratio
@@ -113,6 +116,8 @@ def of_waiting() -> Iterator[Goal]:
         forest, linear = f"{FOREST} c{count}", f"{LINEAR} c{count}"
         yield Goal(f"W1 {forest}, ours ÷ MLServer", 5, over("MLServer", forest))
         yield Goal(f"W1 {forest}, ours ÷ MLServer tuned", 1.1, over("MLServer tuned", forest))
+        plain = over("MLServer tuned", forest, of=PLAIN)
+        yield Goal(f"W1 {forest}, {PLAIN} ÷ MLServer tuned", 0.8, plain)
         p99 = over("MLServer tuned", forest, "p99_ms")
         yield Goal(f"W1 {forest}, p99, ours ÷ MLServer tuned", 0.4, p99, is_most=True)
         yield Goal(f"W1 {forest}, ours ÷ BentoML batching", 2.5, over("BentoML batching", forest))

@@ -13,6 +13,9 @@ from benchmarks.rows import MODELS, Model, Row
 from tests.e2e.live import NOTHING, LiveService
 
 WAIT_SECONDS = 30
+# The name, and what its workers are told: estimators predict themselves, as they do elsewhere.
+PLAIN = "ours, plain predict"
+PLAINLY = {"DJANGO_SETTINGS_MODULE": "benchmarks.plain_settings"}
 API = "/api/v1/predictions"
 
 

@@ -15,7 +15,7 @@ from benchmarks.load import is_installed
 from benchmarks.machine import load_average, machine
 from benchmarks.many_rows import many_rows
 from benchmarks.naive.target import Naive
-from benchmarks.ours import Ours
+from benchmarks.ours import PLAIN, PLAINLY, Ours
 from benchmarks.peers.bentoml import BentoML
 from benchmarks.peers.mlflow import MLflow
 from benchmarks.peers.mlserver import TUNED, MLServer
@@ -100,7 +100,8 @@ def targets(options: Any, servers: Servers) -> list[Target]:
     ours: Target = Ours(servers.service, servers.tokens)
     if options.quick:
         return [ours]
-    everyone = [*PEERS, Naive(servers.service, servers.tokens)]
+    plain = Ours(servers.service, servers.tokens, name=PLAIN, worker_env=PLAINLY)
+    everyone = [*PEERS, plain, Naive(servers.service, servers.tokens)]
     wanted = [one for one in everyone if options.peers is None or one.name in options.peers]
     return [ours, *wanted]
 

@@ -43,7 +43,9 @@ FIELDS = Ending.__struct_fields__[1:]
 
 
 def announce(endings: Sequence[Ending]) -> None:
-    """Wake who waits, when the transaction commits."""
+    """Wake who waits, when the transaction commits; of nothing nobody is told."""
+    if not endings:
+        return
     said = msgspec.json.encode(endings).decode()
     payload = said if len(said.encode()) <= ROOM_BYTES else ""
     with connection.cursor() as cursor:
