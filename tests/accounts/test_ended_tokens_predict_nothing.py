@@ -291,10 +291,9 @@ def test_an_accepted_request_asks_about_its_user_within_the_transaction_alone(
 
     asked = words_of_an_accepted_request(client, body)
 
-    begun = next(at for at, sql in enumerate(asked) if sql.startswith("SAVEPOINT"))
+    locked = next(at for at, sql in enumerate(asked) if "FOR UPDATE" in sql)
     about_users = [at for at, sql in enumerate(asked) if "accounts_user" in sql]
-    assert len(about_users) == 1
-    assert begun < about_users[0]
+    assert about_users == [locked + 1]
     # The wallet locked, read with its user; the hold placed; the prediction stored.
     assert len([sql for sql in asked if "SAVEPOINT" not in sql]) == 4
 
