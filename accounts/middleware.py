@@ -7,9 +7,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from mlservice.lib.middleware import API
+from mlservice.lib.middleware import past_the_api
 
 
+@past_the_api
 class PersonMiddleware:
     """Show and read times in the zone of who is signed in, polled fragments included.
 
@@ -20,12 +21,8 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Only a session's user is asked for: the API speaks UTC, and probes have no user.
-        if (
-            request.path_info.startswith(API)
-            or "_auth_user_id" not in request.session
-            or not request.user.is_authenticated
-        ):
+        # Only a session's user is asked for: probes have none.
+        if "_auth_user_id" not in request.session or not request.user.is_authenticated:
             return self.get_response(request)
         if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             # The next request's language is chosen anew, so that this one needs no end.

@@ -17,7 +17,7 @@ Output = dict[str, Any]
 
 
 def replay(model: Described) -> Estimator:
-    """Load the stored artifact as a worker does, and have it answer the golden rows.
+    """Load the stored artifact, and have it answer the golden rows, as a worker does.
 
     Return the estimator. Raise GoldenRowsDiffer if an answer is another one, and whatever loading
     raises.
@@ -25,9 +25,10 @@ def replay(model: Described) -> Estimator:
     # Imported here, since the web processes name this module and hardly ever replay: numpy
     # would cost each of them its memory.
     from ml_models.inference import on_one_thread
+    from ml_models.quick import quick
 
     estimator = on_one_thread(load_estimator(model.artifact))
-    answers = answers_of(estimator, model)
+    answers = answers_of(quick(estimator), model)
     expected = [golden["output"] for golden in model.golden_rows]
     if said := first_difference(expected, answers, is_label="enum" in model.output_schema):
         raise GoldenRowsDiffer(said)

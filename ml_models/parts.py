@@ -1,6 +1,6 @@
 """The only place that takes an estimator apart: what makes features, what scores them, the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,17 @@ Numbers = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
+def transformers_of(pipeline: Pipeline) -> list[Any]:
+    """Return what stands before its last step and does anything."""
+    return [step for _, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
+
+
+def transformed(rows: Any, transformers: Iterable[Any]) -> Any:
+    for transformer in transformers:
+        rows = transformer.transform(rows)
+    return rows
+
+
 class Parts:
     """An estimator taken apart: what makes features of rows, what scores them, what follows."""
 
@@ -29,18 +40,15 @@ class Parts:
 
     def _inner(self, outer: Any) -> Any:
         if isinstance(outer, Pipeline):
-            *before, (_, last) = outer.steps
-            self.transformers += [step for _, step in before if step not in (None, "passthrough")]
-            return last
+            self.transformers += transformers_of(outer)
+            return outer.steps[-1][1]
         if isinstance(outer, TransformedTargetRegressor):
             self.links.append(outer.transformer_)
             return outer.regressor_
         return outer.best_estimator_ if isinstance(outer, SEARCHES) else None
 
     def features(self, rows: Any) -> Any:
-        for transformer in self.transformers:
-            rows = transformer.transform(rows)
-        return rows
+        return transformed(rows, self.transformers)
 
     def score(self, rows: Any) -> Numbers:
         ask = self.last.decision_function if is_classifier(self.last) else self.last.predict

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from ml_models.forests import WalkedForest, is_walkable
 from ml_models.formats import Estimator
-from ml_models.parts import SEARCHES
+from ml_models.parts import SEARCHES, transformed, transformers_of
 
 
 def quick(estimator: Any) -> Estimator:
@@ -32,10 +32,9 @@ class QuickPipeline:
     """A fitted pipeline: its transformers one after another, then what predicts."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        *before, (_, last) = pipeline.steps
-        steps = [step for _, step in before if step not in (None, "passthrough")]
+        steps = transformers_of(pipeline)
         self.transformers = [QuickColumns(one) if is_plain(one) else one for one in steps]
-        self.last: Any = quick(last)
+        self.last: Any = quick(pipeline.steps[-1][1])
 
     def predict(self, rows: Any) -> Any:
         return self.last.predict(self.features(rows))
@@ -44,9 +43,7 @@ class QuickPipeline:
         return self.last.predict_proba(self.features(rows))
 
     def features(self, rows: Any) -> Any:
-        for transformer in self.transformers:
-            rows = transformer.transform(rows)
-        return rows
+        return transformed(rows, self.transformers)
 
 
 class QuickColumns:

@@ -1,7 +1,6 @@
 """How requests of one process are accepted: whoever finds nobody at it takes all who wait along.
 
-What a commit costs is paid once for all of them, and the busier it is, the more share it. Nobody
-waits for company: who is alone is accepted at once, in the very thread that asked.
+What a commit costs is paid once for all of them. Nobody waits for company.
 """
 
 from collections.abc import Sequence
@@ -26,8 +25,7 @@ Answer = Prediction | Exception | None
 class Ticket:
     """An order that waits: `served` when it is to lead or has been answered.
 
-    Who waits for the end of the prediction as well sleeps until it is `called`, by that end or to
-    lead, and so wakes up once. Whatever else wakes it, such as draining, `served` is what counts.
+    Who waits for the prediction's end too sleeps until `called`, by that or to lead: it wakes once.
     """
 
     def __init__(self, order: Order, end: Event | None) -> None:
@@ -108,11 +106,9 @@ def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
     """Choose who goes together; of those with one user's one key, only the first."""
     together: list[Ticket] = []
     later: list[Ticket] = []
-    keys = set()
     for ticket in waiting:
-        key = (ticket.order.user_id, ticket.order.key.value)
-        is_twin = ticket.order.key.value is not None and key in keys
-        keys.add(key)
+        once = ticket.order.only_once
+        is_twin = once is not None and once in {one.order.only_once for one in together}
         (later if is_twin or len(together) == TOGETHER_AT_MOST else together).append(ticket)
     return together, later
 
@@ -122,11 +118,9 @@ def answers_for(orders: Sequence[Order]) -> Sequence[Answer]:
     try:
         with lock_timeout(WAIT_TOGETHER_MILLISECONDS):
             return submit_predictions(orders)
-    except LockTimeout:
-        return [None] * len(orders)
-    except (DataError, IntegrityError) as error:
+    except (LockTimeout, DataError, IntegrityError):
         # The database said no to all of them: nothing was written, and each hears its own.
-        return [None] * len(orders) if len(orders) > 1 else [error]
+        return [None] * len(orders)
     except Exception as error:
         return [copy(error) for _ in orders]
 

@@ -20,6 +20,7 @@ from mlservice.lib.idempotency import (
     IdempotencyKey,
     IdempotencyMismatch,
     patience,
+    recognised,
     replayed,
 )
 from mlservice.lib.ids import new_id
@@ -71,6 +72,11 @@ class Order:
         if self.user_id is None:
             raise NotSignedIn
         self.text = msgspec.json.encode(self.submission.input).decode()
+
+    @property
+    def only_once(self) -> tuple[int, str] | None:
+        """What makes two orders one: the user and the key; None without a key."""
+        return None if self.key.value is None else (self.user_id, self.key.value)
 
 
 def prepare_submission(
@@ -260,11 +266,16 @@ def replayed_prediction(*, user_id: int | None, key: IdempotencyKey) -> Predicti
 
 def replayed_predictions(orders: Sequence[Order]) -> dict[UUID, Prediction | Exception]:
     """Find what the orders' twins made; a twin with another body refuses its order."""
+    keyed = {one.only_once: one for one in orders if one.only_once}
+    if not keyed:
+        return {}
+    users, keys = zip(*keyed, strict=True)
+    made = Prediction.objects.filter(user__in=users, idempotency_key__in=keys).with_version()
     found: dict[UUID, Prediction | Exception] = {}
-    for one in orders:
-        try:
-            if twin := replayed_prediction(user_id=one.user_id, key=one.key):
-                found[one.prediction_id] = twin
-        except IdempotencyMismatch as refusal:
-            found[one.prediction_id] = refusal
+    for twin in made:
+        if one := keyed.get((twin.user_id, twin.idempotency_key or "")):
+            try:
+                found[one.prediction_id] = recognised(twin, one.key)
+            except IdempotencyMismatch as refusal:
+                found[one.prediction_id] = refusal
     return found

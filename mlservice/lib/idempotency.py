@@ -78,15 +78,18 @@ def replayed(earlier: models.QuerySet[Row], key: IdempotencyKey) -> Row | None:
     """
     if key.value is None:
         return None
-    found: Any = earlier.filter(idempotency_key=key.value).first()
-    if found is None:
-        return None
+    found = earlier.filter(idempotency_key=key.value).first()
+    return None if found is None else recognised(found, key)
+
+
+def recognised(found: Any, key: IdempotencyKey) -> Any:
+    """Mark what an earlier request made `is_replayed`; raise IdempotencyMismatch as above."""
     if found.fingerprint != key.fingerprint:
         raise IdempotencyMismatch(
             f"This {HEADER} came with another body before. Use a new key for a new request."
         )
     found.is_replayed = True
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @contextmanager

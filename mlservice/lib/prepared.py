@@ -59,15 +59,15 @@ class Statement:
     def run(self, *values: Any) -> list[tuple[Any, ...]]:
         """Run it with a value a place; return the rows that it gives."""
         with connection.cursor() as cursor:
-            if settings.DATABASE_PREPARES and self.is_prepared():
+            if settings.DATABASE_PREPARES and self.prepare_if_frequent():
                 cursor.execute(self.execute, values)
             else:
                 named = {f"p{number}": value for number, value in enumerate(values, start=1)}
                 cursor.execute(self.whole, named)
             return cursor.fetchall() if cursor.description else []
 
-    def is_prepared(self) -> bool:
-        """Count a run, and prepare the statement on a connection that runs it often."""
+    def prepare_if_frequent(self) -> bool:
+        """Count a run, prepare on a connection that runs it often; say whether it is prepared."""
         raw, now = connection.connection, time.monotonic()
         if _known.connection is not raw:
             _known.connection, _known.uses = raw, {}

@@ -34,7 +34,7 @@ def test_without_the_second_look_both_insert_and_only_the_constraint_refuses(
     published_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = make_user("alice", credits=1_000)
-    monkeypatch.setattr(submitting, "replayed_prediction", lambda **_: None)
+    monkeypatch.setattr(submitting, "replayed_predictions", lambda orders: {})
 
     answers = at_once([lambda: make_prediction(alice, key=KEY)] * 2)
 
