@@ -1,0 +1,33 @@
+"""Goal: golden rows are answered by what will serve, not by another way to the same model."""
+
+from typing import Any
+
+import pytest
+
+from ml_models import golden, quick
+from ml_models.errors import GoldenRowsDiffer
+from ml_models.models import ModelVersion
+
+pytestmark = pytest.mark.django_db
+
+
+class Off:
+    """Answers a little more than the estimator does."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def predict(self, rows: Any) -> Any:
+        return self.estimator.predict(rows) * (1 + 1e-6)
+
+
+def test_a_fault_of_the_quick_way_shows_when_golden_rows_are_replayed(
+    forest_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert forest_version.golden_rows
+    golden.replay(forest_version)
+
+    monkeypatch.setattr(quick, "quick", Off)
+
+    with pytest.raises(GoldenRowsDiffer):
+        golden.replay(forest_version)
