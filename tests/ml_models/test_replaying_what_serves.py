@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ml_models import golden, quick
 from ml_models.errors import GoldenRowsDiffer
-from ml_models.models import ModelVersion
+from tests.ml_models.houses import PRICES, SIZES
 
 pytestmark = pytest.mark.django_db
 
@@ -22,12 +25,14 @@ class Off:
 
 
 def test_a_fault_of_the_quick_way_shows_when_golden_rows_are_replayed(
-    forest_version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+    bring: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert forest_version.golden_rows
-    golden.replay(forest_version)
+    rows = SIZES[["size", "rooms"]]
+    version = bring(make_pipeline(StandardScaler(), LinearRegression()).fit(rows, PRICES), rows)
+    assert version.golden_rows
+    golden.replay(version)
 
     monkeypatch.setattr(quick, "quick", Off)
 
     with pytest.raises(GoldenRowsDiffer):
-        golden.replay(forest_version)
+        golden.replay(version)
