@@ -38,11 +38,9 @@ TOKENS = OpenApiExample("Tokens", {"access": "eyJ…", "refresh": "eyJ…"}, res
 
 
 class BearerScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]
-    """Documents our ways of authentication as the library's, which they extend."""
+    """Documents our authentication as the library's, which it extends."""
 
-    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
-    match_subclasses = True
-    priority = 1
+    target_class = "mlservice.lib.tokens.TokenAuthentication"
 
 
 class RegisterView(APIView):

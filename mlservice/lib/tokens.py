@@ -25,10 +25,19 @@ def has_old_password(token: Any, user: Any) -> bool:
     return bool(token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password))
 
 
-class SignedTokens(JWTAuthentication):
-    """Checks the signature of a token once, however often it comes until it has expired."""
+class TokenAuthentication(JWTAuthentication):
+    """Asks the database about the user of every token, so that an ended one is refused at once.
+
+    With `asks_later` that is left to a view that reads the user's row anyway, by `Bearer.refusal`;
+    before such a view tells anything else, it lets the bearer `confirm`.
+    """
+
+    def __init__(self, *, asks_later: bool = False) -> None:
+        super().__init__()
+        self.asks_later = asks_later
 
     def get_validated_token(self, raw_token: bytes) -> Any:
+        """Check the signature of a token once, however often it comes until it has expired."""
         try:
             token = _signed(raw_token)
         except TokenError:
@@ -36,21 +45,20 @@ class SignedTokens(JWTAuthentication):
         is_fresh = token.payload["exp"] > time.time()
         return token if is_fresh else super().get_validated_token(raw_token)
 
+    def get_user(self, validated_token: Any) -> Any:
+        bearer = Bearer(validated_token)
+        if self.asks_later:
+            return bearer
+        user = super().get_user(validated_token)
+        if refusal := bearer.refusal(user):
+            raise refusal
+        return user
+
 
 @lru_cache(maxsize=TOKENS_KEPT)
 def _signed(raw_token: bytes) -> AccessToken:
     """Raise TokenError for one that is not ours, not of this kind or not good any more."""
     return AccessToken(raw_token)  # type: ignore[arg-type]
-
-
-class TokenAuthentication(SignedTokens):
-    """Asks the database about the user of every token, so that an ended one is refused at once."""
-
-    def get_user(self, validated_token: Any) -> Any:
-        user = super().get_user(validated_token)
-        if refusal := Bearer(validated_token).refusal(user):
-            raise refusal
-        return user
 
 
 class Bearer:
@@ -81,13 +89,3 @@ class Bearer:
         if is_signed_out(self.token, user):
             return AuthenticationFailed("This token was ended by signing out.", code="signed_out")
         return None
-
-
-class AskedLater(SignedTokens):
-    """Leaves the asking to a view that reads the user's row anyway, by `Bearer.refusal`.
-
-    Before such a view tells anything else, it lets the bearer `confirm`.
-    """
-
-    def get_user(self, validated_token: Any) -> Any:
-        return Bearer(validated_token)

@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 
 from mlservice.lib.idempotency import HEADER, REPLAYED, read_key
 from mlservice.lib.openapi import IDEMPOTENCY_KEY
-from mlservice.lib.tokens import AskedLater, Bearer
+from mlservice.lib.tokens import Bearer, TokenAuthentication
 from predictions.api import documents, examples
 from predictions.api.cancel_after import CANCEL_AFTER, cancel_after_seconds
 from predictions.api.cancel_after import HEADER as CANCEL_AFTER_HEADER
@@ -96,7 +96,7 @@ class PredictionListView(ListAPIView[Prediction]):
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Let the submission ask about the user whose wallet it locks."""
         is_post = self.request is not None and self.request.method == "POST"
-        return [AskedLater()] if is_post else super().get_authenticators()
+        return [TokenAuthentication(asks_later=True)] if is_post else super().get_authenticators()
 
     def handle_exception(self, exc: Exception) -> Response:
         """Tell who sends an ended token that, and nothing else."""
