@@ -104,15 +104,23 @@ class Relay:
     def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
         """Publish groups until the lane's window is full or nothing waits; say whether any may."""
         room = traffic.room(lane, self.windows[lane])
-        return traffic.has_waiting and all(
-            self.publish_group(lane) for _ in range(room) if not self.stopped.is_set()
+        share = traffic.share(room)
+        return traffic.waiting > 0 and all(
+            self.publish_group(lane, max_predictions=share)
+            for _ in range(min(room, traffic.waiting))
+            if not self.stopped.is_set()
         )
 
-    def publish_group(self, lane: Lane = lanes.INTERACTIVE) -> bool:
+    def publish_group(
+        self, lane: Lane = lanes.INTERACTIVE, *, max_predictions: int | None = None
+    ) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
         ids, rows = dispatch.mark_group(
-            group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS, lane=lane
+            group_id,
+            max_rows=settings.PREDICTION_GROUP_MAX_ROWS,
+            max_predictions=max_predictions,
+            lane=lane,
         )
         if not ids:
             return False
