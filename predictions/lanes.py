@@ -21,6 +21,7 @@ from predictions.models import Worker
 LOST_AFTER_SECONDS = 30
 SURELY_LOST_AFTER_SECONDS = 60
 WORKER_ALIVE_SECONDS = 20
+COUNTED_AT_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ SELECT coalesce(min(children - 1) FILTER (WHERE is_shared), sum(children), 0) FR
 class Traffic:
     """How many groups of a lane are open and begun, and how many predictions wait to be published.
 
-    A group is open that was published lately and is not claimed yet. Of those that wait so many
-    are counted as one group may have rows.
+    A group is open that was published lately and is not claimed yet. Of those that wait
+    so many are counted that there is a share for each child.
     """
 
     open_groups: int
@@ -105,9 +106,7 @@ class Traffic:
 
 def traffic() -> dict[Lane, Traffic]:
     """Look at both lanes at once."""
-    seen = TRAFFIC.run(
-        settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS, settings.PREDICTION_GROUP_MAX_ROWS
-    )
+    seen = TRAFFIC.run(settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS, COUNTED_AT_MOST)
     return {lane: Traffic(*row) for lane, row in zip(LANES, seen, strict=True)}
 
 
