@@ -83,13 +83,15 @@ def running_servers(*, disk: str = "/var/tmp") -> Iterator[Servers]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepared_service(folder: Path, postgres: Postgres, rabbitmq: RabbitMQ) -> LiveService:
+def prepared_service(
+    folder: Path, postgres: Postgres, rabbitmq: RabbitMQ, *, database: str = DATABASE
+) -> LiveService:
     """Make the tables and publish the models; no process of the service runs yet."""
     logs = folder / "logs"
     logs.mkdir()
     port = str(free_port())
     own = {
-        "DATABASE_URL": with_database(postgres.address, DATABASE),
+        "DATABASE_URL": with_database(postgres.address, database),
         "BROKER_URL": rabbitmq.address,
         "MODEL_STORE_DIR": str(folder / "models"),
         "PORT": port,

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from django.db.models import Sum
 
-from billing.models import AuditRun, LedgerEntry, PaymentReversal, TopUp, Wallet
+from billing.models import AuditRun, PaymentReversal, TopUp, Wallet
+from mlservice.lib.prepared import Statement
 
 
 def spendable(wallet: Wallet) -> int:
@@ -18,10 +19,27 @@ def spendable(wallet: Wallet) -> int:
 
 def committed_this_month(wallet: Wallet) -> int:
     """Add up what this calendar month (UTC) has charged and what is held for work under way."""
-    captures = LedgerEntry.objects.filter(
-        wallet=wallet, kind=LedgerEntry.Kind.CAPTURE, created_at__gte=month_start()
-    )
-    return wallet.held - (captures.aggregate(total=Sum("amount"))["total"] or 0)
+    charged = CHARGED.run(wallet.pk, month_start())
+    return wallet.held + (charged[0][0] if charged else 0)
+
+
+# What there was, and what else moved, less what is left: a million charges are not added up.
+CHARGED = Statement(
+    "charged_since",
+    ["bigint", "timestamptz"],
+    """
+WITH begun AS (
+    SELECT id FROM billing_ledgerentry
+    WHERE wallet_id = $1 AND created_at >= $2 ORDER BY created_at, id LIMIT 1
+)
+SELECT coalesce((SELECT balance_after FROM billing_ledgerentry
+                 WHERE wallet_id = $1 AND id < begun.id ORDER BY id DESC LIMIT 1), 0)
+       + coalesce((SELECT sum(amount) FROM billing_ledgerentry
+                   WHERE wallet_id = $1 AND id >= begun.id AND kind <> 'capture'), 0)::bigint
+       - wallet.balance
+FROM begun, billing_wallet AS wallet WHERE wallet.id = $1
+""",
+)
 
 
 def reversed_cents(top_up: TopUp) -> int:

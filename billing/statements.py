@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.http import Http404, StreamingHttpResponse
 
 from billing.models import LedgerEntry, Wallet
@@ -65,13 +65,18 @@ def statement(*, wallet: Wallet, month: datetime) -> Statement:
     """
     with one_snapshot():
         before, entries = around(wallet, month)
-        opening = before.order_by("-id").values_list("balance_after", flat=True).first()
-        sums = entries.values("kind").annotate(total=Sum("amount"), last=Max("id"))
-        rows = list(sums.order_by("kind"))
-    totals = {row["kind"]: row["total"] for row in rows}
+        opening = before.order_by("-id").values_list("balance_after", flat=True).first() or 0
+        last_id, closing = entries.order_by("-id").values_list("id", "balance_after").first() or (
+            0,
+            opening,
+        )
+        others = entries.exclude(kind=LedgerEntry.Kind.CAPTURE)
+        totals = dict(others.order_by("kind").values_list("kind").annotate(Sum("amount")))
+    # What all others do not explain was charged: a million charges are not added up.
+    if charged := closing - opening - sum(totals.values()):
+        totals = {LedgerEntry.Kind.CAPTURE.value: charged} | totals
     # Entries of a wallet are only ever added, with higher ids, so these ones stay the same.
-    counted = entries.filter(id__lte=max((row["last"] for row in rows), default=0))
-    return Statement(month, opening or 0, totals, counted)
+    return Statement(month, opening, totals, entries.filter(id__lte=last_id))
 
 
 def around(wallet: Wallet, month: datetime) -> tuple[QuerySet[LedgerEntry], QuerySet[LedgerEntry]]:

@@ -193,6 +193,13 @@ class LedgerEntry(models.Model):
                 fields=["wallet", "id"], include=["kind", "amount"], name="ledger_entry_by_wallet"
             ),
             models.Index(fields=["wallet", "created_at", "id"], name="ledger_entry_by_time"),
+            # One in forty: what is left tells the charges, see `billing.selectors.CHARGED`.
+            models.Index(
+                fields=["wallet", "id"],
+                include=["kind", "amount"],
+                condition=~Q(kind="capture"),
+                name="ledger_entry_beside_charges",
+            ),
             models.Index(
                 fields=["actor"], condition=Q(actor__isnull=False), name="ledger_entry_by_actor"
             ),

@@ -1,26 +1,45 @@
 """A month's cap: what is charged and what is held count, refusals change nothing."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from accounts.models import User
 from billing.errors import InvalidAmount, SpendingCapReached
-from billing.models import Hold, LedgerEntry
-from billing.selectors import month_start, spendable
+from billing.models import Hold, LedgerEntry, Wallet
+from billing.selectors import committed_this_month, month_start, spendable
 from billing.services import (
     Resolution,
+    correct,
     place_hold,
+    refund,
     resolve_holds,
     set_spending_cap,
     wallet_of,
 )
+from mlservice.lib.ids import new_id
+from tests.conftest import make_user
 
 
 def held(user: User, amount: int, name: str) -> Hold:
     return place_hold(wallet=wallet_of(user.pk), amount=amount, reference=("prediction", name))
+
+
+def moved(wallet: Wallet, kind: str, amount: int, created_at: datetime) -> None:
+    """Write an entry of its time, and the balance that it leaves."""
+    wallet.balance += amount
+    wallet.save(update_fields=["balance"])
+    LedgerEntry.objects.create(
+        wallet=wallet,
+        kind=kind,
+        amount=amount,
+        balance_after=wallet.balance,
+        reference_type="prediction",
+        reference_id=f"{kind} of {created_at}",
+        created_at=created_at,
+    )
 
 
 def test_holds_and_charges_count_towards_the_cap(alice: User) -> None:
@@ -47,22 +66,40 @@ def test_a_released_hold_does_not_count(alice: User) -> None:
     assert wallet_of(alice.pk).held == 100
 
 
-def test_last_months_charges_do_not_count(alice: User) -> None:
+def test_last_months_charges_do_not_count(db: None) -> None:
+    carol = make_user("carol")
+    wallet = wallet_of(carol.pk)
+    set_spending_cap(wallet_id=wallet.pk, cap=100)
+    before = month_start() - timedelta(microseconds=1)
+    moved(wallet, LedgerEntry.Kind.GRANT, 1_000, before)
+    moved(wallet, LedgerEntry.Kind.CAPTURE, -90, before)
+    moved(wallet, LedgerEntry.Kind.CAPTURE, -30, month_start())
+    moved(wallet, LedgerEntry.Kind.TOP_UP, 500, month_start())
+
+    assert spendable(wallet_of(carol.pk)) == 70
+    held(carol, 70, "a")
+    with pytest.raises(SpendingCapReached):
+        held(carol, 1, "b")
+
+
+def test_what_is_refunded_or_taken_back_leaves_the_charges_as_they_are(alice: User) -> None:
     wallet = wallet_of(alice.pk)
     set_spending_cap(wallet_id=wallet.pk, cap=100)
-    LedgerEntry.objects.create(
-        wallet=wallet,
-        kind=LedgerEntry.Kind.CAPTURE,
-        amount=-90,
-        balance_after=910,
-        reference_type="prediction",
-        reference_id="last month's",
-        created_at=month_start() - timedelta(microseconds=1),
+    charged = held(alice, 60, "a")
+    resolve_holds([Resolution(charged.pk, 60)])
+
+    refund(hold_id=charged.pk, amount=20, reason="A mistake", actor_id=alice.pk)
+    correct(
+        wallet_id=wallet.pk, amount=-5, reason="Agreed", actor_id=alice.pk, adjustment_id=new_id()
     )
 
-    held(alice, 100, "a")
+    assert spendable(wallet_of(alice.pk)) == 40
 
-    assert wallet_of(alice.pk).held == 100
+
+def test_a_wallet_that_nothing_ever_moved_has_all_of_its_cap(db: None) -> None:
+    wallet = wallet_of(make_user("carol").pk)
+
+    assert committed_this_month(wallet) == 0
 
 
 def test_a_cap_of_zero_stops_spending_and_none_lifts_it(alice: User) -> None:

@@ -134,7 +134,7 @@ def test_its_queries_do_not_grow_with_the_rows(
     client.get(f"{URL}2025-03")
 
     # Two of them are the snapshot's transaction.
-    with django_assert_num_queries(8) as few:
+    with django_assert_num_queries(9) as few:
         client.get(f"{URL}2025-03")
     for extra in range(30):
         entered(wallet, 3, 1, 76 + extra)
