@@ -85,7 +85,8 @@ def waiting(results: Results) -> Iterator[str]:
     yield from ("## W1 One row a request, waiting for the answer", "")
     yield (
         "Requests a second that were answered with their prediction, and p50 / p99 in ms; medians "
-        "over the rounds. In brackets: the share that was told to come back for it."
+        "over the rounds. In brackets: the share that was told to come back for it. An empty cell: "
+        "nothing was answered as long as the load lasted."
     )
     yield ""
     rows = [(target, *(waited(results, target, cell) for cell in cells)) for target in targets]

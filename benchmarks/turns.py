@@ -39,7 +39,18 @@ def take_turn(target: Target, cells: Sequence[Cell], servers: Servers) -> list[d
     with target.running(), checked(target, servers):
         for model in {cell.model.slug: cell.model for cell in cells}.values():
             check_target(target, model, model.rows(ROWS)[:64], at_once=16)
-        return [figure(target, cell, servers) for cell in cells]
+        return list(answered(target, cells, servers))
+
+
+def answered(target: Target, cells: Sequence[Cell], servers: Servers) -> Iterator[dict[str, Any]]:
+    """Measure each cell; one that another target leaves without any answer is passed over."""
+    for cell in cells:
+        try:
+            yield figure(target, cell, servers)
+        except Silent as silence:
+            if isinstance(target, Ours):
+                raise
+            print(f"{target.name}, {cell.name}: {silence}", flush=True)
 
 
 @contextmanager
