@@ -23,6 +23,7 @@ from ml_models.selectors import check_rows, version_by_id
 from ml_models.services import break_version
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.outlasting import outlast
+from predictions import counting
 from predictions.dispatch import give_back
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, claim, settle
@@ -62,6 +63,7 @@ def run(
         except SoftTimeLimitExceeded as error:
             outcomes = out_of_time(group, error)
         settled += patiently(partial(settle, outcomes))
+        counting.settled(version_id, outcomes)
         logger.info("predictions_settled", version_id=version_id, count=len(group))
     return settled
 
@@ -108,6 +110,7 @@ def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outc
     failpoint("predict_2")
     answers = iter(zip(values, explained(version, jobs, values), strict=True))
     seconds = time.perf_counter() - began
+    counting.predicted(version, predictions=len(jobs), rows=len(stacked), seconds=seconds)
     outcomes = [succeed(job, answers) for job in jobs]
     return [replace(outcome, predict_seconds=seconds) for outcome in outcomes]
 

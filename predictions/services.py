@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.prepared import Statement
-from predictions import endings
+from predictions import counting, endings
 from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
 from predictions.models import DeadLetter, Prediction
@@ -46,6 +46,7 @@ class Outcome:
     predict_seconds: float | None = None
 
 
+@counting.claim_seconds.time()
 def claim(
     prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
 ) -> list[Claim]:
@@ -83,6 +84,7 @@ RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.p
 )
 
 
+@counting.settle_seconds.time()
 def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) -> int:
     """End predictions and resolve their holds in one set-based transaction; return how many.
 
@@ -104,6 +106,7 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
         )
         endings.announce([ending for _, ending in finished])
         failpoint("settle_3")
+    counting.ended([ending for _, ending in finished])
     failpoint("settle_4")
     return len(finished)
 
