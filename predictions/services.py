@@ -30,6 +30,7 @@ class Claim:
     price: int
     input: str
     explain: bool = False
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ SET status = 'processing', attempt = attempt + 1, claimed_by = $3,
     lease_expires_at = statement_timestamp() + make_interval(secs => $4)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
-          prediction.input, prediction.explain
+          prediction.input, prediction.explain, prediction.request_id
 """,
 )
 
