@@ -66,7 +66,9 @@ HEALTHY = {
     "mlservice_holds_oldest_seconds": always(40),
     "mlservice_wallets_frozen": always(0),
     'mlservice_model_versions{model="forest", status="broken"}': always(0),
-    'mlservice_model_predictions_total{model="forest", version="1", status="succeeded"}': rising(90),
+    'mlservice_model_predictions_total{model="forest", version="1", status="succeeded"}': rising(
+        90
+    ),
     'mlservice_model_predictions_total{model="forest", version="1", status="failed"}': rising(1),
 }
 # What is otherwise while an alert rings; None takes a series away.
