@@ -17,8 +17,15 @@ from tests.metrics.collector import Collector, collecting
 
 TOKEN = "a token for scraping only"
 PASSWORD = "a long phrase marked PASSWORD-7391"
-# Of values of their own, so that they would be found wherever they went.
-ROW = {"carat": 0.7391, "depth": 61.7391, "table": 57.7391, "x": 5.7391, "y": 5.8391, "z": 3.5391}
+# Values of their own, longer than any time that a log tells, so that they would be found.
+ROW = {
+    "carat": 0.73918462,
+    "depth": 61.73918462,
+    "table": 57.73918462,
+    "x": 5.73918462,
+    "y": 5.83918462,
+    "z": 3.53918462,
+}
 
 
 @dataclass
