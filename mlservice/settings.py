@@ -472,6 +472,8 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
 LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
 LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+# `RequestLog` sees that it is fit to be one.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 
 # Without a token there is no /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

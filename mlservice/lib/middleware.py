@@ -71,6 +71,8 @@ class RequestLog(RequestMiddleware):
     def prepare(self, request: HttpRequest) -> None:
         if not REQUEST_ID.fullmatch(request.META.get(SENT_ID, "")):
             request.META[SENT_ID] = str(uuid4())
+            # Whoever looked at them before has kept what was sent.
+            request.__dict__.pop("headers", None)
         super().prepare(request)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:

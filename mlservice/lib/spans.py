@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -77,7 +78,7 @@ def root_span(id: UUID, name: str, **options: Any) -> trace.Span:
     """Begin the trace of a prediction or a group."""
     token = _root.set(id)
     try:
-        return tracer().start_span(name, context=trace.Context(), **options)
+        return tracer().start_span(name, context=Context(), **options)
     finally:
         _root.reset(token)
 
@@ -109,7 +110,7 @@ def prediction(submit: Callable[P, R]) -> Callable[P, R]:
                 attributes={"prediction.id": str(made.pk), "prediction.status": made.status},
             )
             span.end()
-        return made
+        return cast(R, made)
 
     return call
 
@@ -153,10 +154,10 @@ class TracingMiddleware:
         self.propagator = TraceContextTextMapPropagator()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        sent = {name.lower(): value for name, value in request.headers.items()}
+        sent = {"traceparent": request.META.get("HTTP_TRACEPARENT", "")}
         with tracer().start_as_current_span(
             method_of(request),
-            context=self.propagator.extract(sent, context=trace.Context()),
+            context=self.propagator.extract(sent, context=Context()),
             kind=SpanKind.SERVER,
             record_exception=False,
         ) as span:

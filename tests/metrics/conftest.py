@@ -10,6 +10,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from mlservice.lib.metrics.counting import FOLDER
 from tests.debian.ports import free_port
 from tests.e2e.environment import PLAIN, SMALL, UNHURRIED
 from tests.e2e.live import LiveService, own_database
@@ -82,10 +83,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "LOG_LEVEL": "DEBUG",
         }
+        # The test's own process counts elsewhere.
+        given = {name: value for name, value in os.environ.items() if name != FOLDER}
         more = {"WEB_CONCURRENCY": "2", "BIND_HOST": "127.0.0.1"}
         service = LiveService(
             base_url=f"http://127.0.0.1:{ports['web']}",
-            env=os.environ | PLAIN | SMALL | UNHURRIED | more | own,
+            env=given | PLAIN | SMALL | UNHURRIED | more | own,
             folder=Path(tmp_path_factory.mktemp("watched")),
         )
         try:

@@ -21,7 +21,6 @@ class Named:
     where: str
     metric: str
     matchers: tuple[tuple[str, str, str], ...]
-    grouped_by: tuple[str, ...]
 
 
 def of_alerts() -> Iterator[tuple[str, str]]:
@@ -40,8 +39,17 @@ def of_dashboards() -> Iterator[tuple[str, str]]:
 def named() -> list[Named]:
     found = []
     for where, expression in [*of_alerts(), *of_dashboards()]:
-        asked = [name for each in GROUPED.findall(expression) for name in re.split(r",\s*", each)]
-        grouped_by = tuple(name.strip() for name in asked if name.strip() not in ("le", ""))
         for metric, matchers in METRIC.findall(expression):
-            found.append(Named(where, metric, tuple(MATCHER.findall(matchers)), grouped_by))
+            found.append(Named(where, metric, tuple(MATCHER.findall(matchers))))
     return found
+
+
+def grouped() -> list[tuple[str, str, set[str]]]:
+    """Each label that figures are grouped by, where, and the metrics that may have it."""
+    return [
+        (where, label.strip(), {metric for metric, _ in METRIC.findall(expression)})
+        for where, expression in [*of_alerts(), *of_dashboards()]
+        for labels in GROUPED.findall(expression)
+        for label in labels.split(",")
+        if label.strip()
+    ]

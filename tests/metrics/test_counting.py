@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
+from prometheus_client import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from pytest_django import Settings
 
@@ -69,7 +70,7 @@ def test_files_of_the_living_are_left_to_them(tmp_path: Path) -> None:
 
 
 def moved(kind: str, direction: str) -> float:
-    shown = exposing.generate_latest(exposing.registry_of(Counts())).decode()
+    shown = generate_latest(exposing.registry_of(Counts())).decode()
     name = f'mlservice_ledger_credits_total{{direction="{direction}",kind="{kind}"}} '
     found = [line.removeprefix(name) for line in shown.splitlines() if line.startswith(name)]
     return float(found[0]) if found else 0.0
@@ -104,7 +105,7 @@ def test_requests_are_counted_by_route_and_never_by_address(client: Client) -> N
         client.get(path)
     client.generic("BREW", "/livez")
 
-    shown = exposing.generate_latest(exposing.registry_of(Counts())).decode()
+    shown = generate_latest(exposing.registry_of(Counts())).decode()
 
     assert 'method="GET",route="model",status="4xx"' in shown
     assert 'method="GET",route="none",status="4xx"' in shown

@@ -20,7 +20,7 @@ import requests
 from tests.debian.ports import free_port
 from tests.exits import end_with_the_parent
 from tests.metrics.conftest import PASSWORD, ROW, TOKEN, Watched
-from tests.metrics.named import FILES, Named, named
+from tests.metrics.named import FILES, Named, grouped, named
 
 pytestmark = pytest.mark.whole
 
@@ -45,7 +45,7 @@ def loaded(watched: Watched) -> Watched:
 
 
 def duties_of(watched: Watched) -> float:
-    return sum(one.value for one in watched.scrape("worker")["mlservice_duties_total"])
+    return float(sum(one.value for one in watched.scrape("worker")["mlservice_duties_total"]))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,15 @@ def test_what_is_named_is_there(shown: dict[str, list[Any]], one: Named) -> None
     assert fitting, f"{one.where}: no {one.metric} has {one.matchers}"
     labels = {name for sample in samples for name in sample.labels} | LABELS_OF_TARGETS
     assert {name for name, _, _ in one.matchers} <= labels
-    assert set(one.grouped_by) & labels or not one.grouped_by
+
+
+@pytest.mark.parametrize(("where", "label", "metrics"), grouped())
+def test_what_figures_are_grouped_by_is_a_label_of_theirs(
+    shown: dict[str, list[Any]], where: str, label: str, metrics: set[str]
+) -> None:
+    labels = {name for metric in metrics for sample in shown[metric] for name in sample.labels}
+
+    assert label in labels | LABELS_OF_TARGETS, where
 
 
 def fits(labels: dict[str, str], one: Named) -> bool:
@@ -97,7 +105,7 @@ def test_processes_of_a_role_add_up(loaded: Watched) -> None:
 
 def total(scraped: dict[str, list[Any]], metric: str, labels: dict[str, str]) -> float:
     chosen = [one for one in scraped.get(metric, []) if labels.items() <= one.labels.items()]
-    return sum(one.value for one in chosen)
+    return float(sum(one.value for one in chosen))
 
 
 def test_a_lost_childs_counts_stay_and_its_processes_are_seen(loaded: Watched) -> None:
@@ -236,7 +244,9 @@ print(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "
 
 
 def test_without_a_collector_nothing_of_opentelemetry_is_loaded(watched: Watched) -> None:
-    off = {**watched.service.env, "OTEL_EXPORTER_OTLP_ENDPOINT": ""}
+    # Where it is installed, the client of the checkout's own broker looks for its API by itself.
+    rabbitmq = "amqp://guest:guest@127.0.0.1:1//"
+    off = {**watched.service.env, "OTEL_EXPORTER_OTLP_ENDPOINT": "", "BROKER_URL": rabbitmq}
 
     done = subprocess.run(
         [sys.executable, "-c", EVERYTHING], env=off, capture_output=True, text=True, check=False
