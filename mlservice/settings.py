@@ -114,6 +114,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mlservice.lib.metrics.requests.CountingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "mlservice.lib.middleware.ContentSecurityPolicy",
@@ -132,6 +133,10 @@ MIDDLEWARE = [
     "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# Traces go to a collector where the environment names one; else nothing of them is loaded.
+IS_TRACED = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+if IS_TRACED:
+    MIDDLEWARE.insert(1, "mlservice.lib.spans.TracingMiddleware")
 
 ROOT_URLCONF = "mlservice.urls"
 WSGI_APPLICATION = "mlservice.wsgi.application"
@@ -467,9 +472,13 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "mlservice.lib.logging.configure"
 LOG_JSON = env.bool("LOG_JSON") if env.str("LOG_JSON", default="") else not DEBUG
 LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
+# `RequestLog` sees that it is fit to be one.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 
 # Without a token there is no /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where relay and worker nodes answer with it; 0 means nowhere. Web answers on its own port.
+METRICS_PORT = int(env.str("METRICS_PORT", default="") or 0)
 
 # --- Admin ---------------------------------------------------------------------------
 

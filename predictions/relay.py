@@ -15,7 +15,8 @@ from django.db import Error, connection
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import dead_letters, dispatch, lanes, reaping, selectors
+from mlservice.lib.logging import asked_by
+from predictions import counting, dead_letters, dispatch, lanes, reaping, selectors
 from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
 
@@ -51,10 +52,12 @@ class Relay:
                 self.turn()
             except (Error, psycopg2.Error) as error:
                 logger.warning("relay_database_away", error=repr(error))
+                counting.relay_failures.labels("database").inc()
                 self.disconnect()
                 self.stopped.wait(BACK_OFF_SECONDS)
             except BROKER_ERRORS as error:
                 logger.warning("relay_broker_away", error=repr(error))
+                counting.relay_failures.labels("broker").inc()
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()
         self.publisher.close()
@@ -73,6 +76,7 @@ class Relay:
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
+        counting.turned_timestamp_seconds.set_to_current_time()
 
     def connect(self) -> Listener:
         """Listen, and have the queue's indexes read entry by entry.
@@ -120,7 +124,7 @@ class Relay:
     ) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
-        ids, rows = dispatch.mark_group(
+        ids, rows, request_ids = dispatch.mark_group(
             group_id,
             max_rows=settings.PREDICTION_GROUP_MAX_ROWS,
             max_predictions=max_predictions,
@@ -135,18 +139,21 @@ class Relay:
             dispatch.unpublish_group(group_id)
             raise
         failpoint("relay_2")
+        counting.published(lane.queue, len(ids))
         logger.info(
             "group_published",
             group_id=str(group_id),
             queue=lane.queue,
             predictions=len(ids),
             rows=rows,
+            **asked_by(request_ids),
         )
         return True
 
     def reap(self) -> None:
         """End or revive what something that died left behind, and take in dead letters."""
         counts = reaping.reap()
+        counting.reaped(counts)
         # A full round is followed by the next one at once.
         is_full = max(counts.values()) >= selectors.REAP_AT_MOST
         self.reaped_at = float("-inf") if is_full else time.monotonic()

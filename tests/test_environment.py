@@ -7,8 +7,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("accounts", "billing", "deploy", "ml_models", "mlservice", "predictions", "scripts")
 # By django-environ, or from the environment itself.
 READ = re.compile(r"""env(?:iron)?(?:\.Env\(\))?(?:\.\w+\(\s*|\[)["']([A-Z][A-Z0-9_]+)["']""")
-# These are the machine's and Django's own.
-NOT_OURS = {"PATH", "DJANGO_SETTINGS_MODULE"}
+# These are the machine's, Django's and the metrics client's own.
+NOT_OURS = {"PATH", "DJANGO_SETTINGS_MODULE", "PROMETHEUS_MULTIPROC_DIR"}
 
 
 def variables_listed() -> set[str]:
