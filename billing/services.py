@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from billing import counting
 from billing.errors import (
     AlreadyApplied,
     BalanceTooHigh,
@@ -247,6 +248,7 @@ def resolve_holds(resolutions: Iterable[Resolution]) -> None:
     """
     ordered = sorted(resolutions, key=lambda resolution: resolution.hold_id)
     RESOLVE_HOLDS.run([one.hold_id for one in ordered], [one.captured for one in ordered])
+    counting.resolved([one.captured for one in ordered])
 
 
 RESOLVE_HOLDS = Statement(
@@ -553,6 +555,7 @@ def _apply(
         raise BalanceTooHigh(most=MAX_AMOUNT)
     wallet.balance += amount
     Wallet.objects.filter(pk=wallet.pk).update(balance=F("balance") + amount)
+    counting.moved(kind, amount)
     reference_type, reference_id = reference
     return LedgerEntry.objects.create(
         wallet=wallet,

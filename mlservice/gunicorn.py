@@ -3,7 +3,9 @@
 import gc
 import os
 import select
+import shutil
 import signal
+import tempfile
 from threading import Thread
 from types import FrameType
 from typing import Any
@@ -82,6 +84,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 worker_class = Worker
+
+
+def on_starting(server: Any) -> None:
+    """Give the processes that are forked from here one folder to count in, a new one."""
+    folder = tempfile.mkdtemp(prefix="mlservice-metrics-", dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -116,6 +116,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mlservice.lib.metrics.requests.CountingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "mlservice.lib.middleware.ContentSecurityPolicy",
@@ -472,6 +473,8 @@ LOGGING = {"level": LOG_LEVEL, "json": LOG_JSON}
 
 # Without a token there is no /metrics.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where relay and worker nodes answer with it; 0 means nowhere. Web answers on its own port.
+METRICS_PORT = int(env.str("METRICS_PORT", default="") or 0)
 
 # --- Admin ---------------------------------------------------------------------------
 

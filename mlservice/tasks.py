@@ -1,9 +1,17 @@
-"""Duties that need several apps."""
+"""Duties that need several apps, and what every worker node shows of itself."""
+
+from typing import Any
 
 import structlog
 from celery import shared_task
+from celery.signals import task_postrun, worker_ready
+from django.conf import settings
+from prometheus_client import Counter, Gauge
 
 from mlservice.audit import audit
+from mlservice.lib.metrics import exposing
+from mlservice.lib.metrics.counting import COUNTED, Counts
+from mlservice.lib.metrics.processes import Processes
 from mlservice.removal import remove_what_leavers_sent
 
 logger = structlog.get_logger(__name__)
@@ -30,3 +38,29 @@ def remove_data_of_closed_accounts() -> None:
     """Remove rows and results of closed accounts, slice by slice."""
     if done := remove_what_leavers_sent():
         logger.info("data_of_closed_accounts_removed", accounts=done)
+
+
+duties_total = Counter(
+    "mlservice_duties", "Duties that ran.", ["duty", "outcome"], registry=COUNTED
+)
+memory_limit_bytes = Gauge(
+    "mlservice_worker_memory_limit_bytes",
+    "What a child may take before it is replaced; 0 means no limit.",
+    registry=COUNTED,
+    multiprocess_mode="livemax",
+)
+DUTIES = frozenset(duty["task"] for duty in settings.CELERY_BEAT_SCHEDULE.values())
+
+
+@worker_ready.connect
+def show_metrics(**_: Any) -> None:
+    """Let Prometheus ask the node's main process, which answers for its children too."""
+    memory_limit_bytes.set(settings.WORKER_MAX_MEMORY_MB * 1_048_576)
+    exposing.serve(exposing.registry_of(Counts(), Processes()))
+
+
+@task_postrun.connect
+def count_duty(task: Any, state: str, **_: Any) -> None:
+    if task.name in DUTIES:
+        outcome = "done" if state == "SUCCESS" else "failed"
+        duties_total.labels(task.name, outcome).inc()

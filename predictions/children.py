@@ -14,6 +14,7 @@ from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from django.db import Error, connection
 
+from predictions import counting
 from predictions.dispatch import end_leases
 from predictions.models import Prediction
 from predictions.reaping import return_expired_leases
@@ -38,6 +39,7 @@ class GroupRequest(Request):
         is_lost = isinstance(error, WorkerLostError | SystemExit)
         super().on_failure(exc_info, *args, **kwargs)
         if is_lost:
+            counting.children_lost.inc()
             self._in_background(give_back)
 
     def _in_background(self, do: Callable[[UUID, str], None]) -> None:

@@ -11,6 +11,7 @@ from kombu.exceptions import KombuError
 
 from mlservice.celery import app
 from mlservice.lib.queues import DEAD, declare_queues
+from predictions.counting import publish_seconds
 from predictions.tasks import run_predictions
 
 logger = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Publisher:
         """Have a connection with all queues declared; raise one of BROKER_ERRORS otherwise."""
         self._producer()
 
+    @publish_seconds.time()
     def publish(self, queue: str, group_id: UUID, prediction_ids: list[UUID]) -> None:
         """Send one message with the ids of a group; return when the broker has confirmed it."""
         ids = [str(prediction_id) for prediction_id in prediction_ids]

@@ -15,7 +15,8 @@ from django.db import Error, connection
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import dead_letters, dispatch, lanes, reaping, selectors
+from mlservice.lib.logging import asked_by
+from predictions import counting, dead_letters, dispatch, lanes, reaping, selectors
 from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
 
@@ -51,10 +52,12 @@ class Relay:
                 self.turn()
             except (Error, psycopg2.Error) as error:
                 logger.warning("relay_database_away", error=repr(error))
+                counting.relay_failures.labels("database").inc()
                 self.disconnect()
                 self.stopped.wait(BACK_OFF_SECONDS)
             except BROKER_ERRORS as error:
                 logger.warning("relay_broker_away", error=repr(error))
+                counting.relay_failures.labels("broker").inc()
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()
         self.publisher.close()
@@ -73,6 +76,7 @@ class Relay:
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
+        counting.turned_timestamp_seconds.set_to_current_time()
 
     def connect(self) -> Listener:
         """Listen, and have the queue's indexes read entry by entry.
@@ -85,7 +89,7 @@ class Relay:
         return Listener(["prediction_submitted", "prediction_finished"])
 
     def publish_windows(self) -> bool:
-        """Publish groups until each lane is full or empty; say whether work remains.
+        """Publish groups until each lane is full or empty; say whether to look again soon.
 
         Without a broker nothing is marked: rows would be written and taken back each second.
         """
@@ -102,17 +106,29 @@ class Relay:
             self.windows_read_at = time.monotonic()
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
-        """Publish groups until the lane's window is full or nothing waits; say whether any may."""
+        """Publish groups until the lane is full or empty; say whether to look again soon."""
         room = traffic.room(lane, self.windows[lane])
-        return traffic.has_waiting and all(
-            self.publish_group(lane) for _ in range(room) if not self.stopped.is_set()
+        if lane.is_bulk and room <= 0:
+            # The end of a group wakes the relay; of a claim, which makes room for small ones,
+            # nobody tells.
+            return False
+        share = traffic.share(room)
+        return traffic.waiting > 0 and all(
+            self.publish_group(lane, max_predictions=share)
+            for _ in range(min(room, traffic.waiting))
+            if not self.stopped.is_set()
         )
 
-    def publish_group(self, lane: Lane = lanes.INTERACTIVE) -> bool:
+    def publish_group(
+        self, lane: Lane = lanes.INTERACTIVE, *, max_predictions: int | None = None
+    ) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
-        ids, rows = dispatch.mark_group(
-            group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS, lane=lane
+        ids, rows, request_ids = dispatch.mark_group(
+            group_id,
+            max_rows=settings.PREDICTION_GROUP_MAX_ROWS,
+            max_predictions=max_predictions,
+            lane=lane,
         )
         if not ids:
             return False
@@ -123,18 +139,21 @@ class Relay:
             dispatch.unpublish_group(group_id)
             raise
         failpoint("relay_2")
+        counting.published(lane.queue, len(ids))
         logger.info(
             "group_published",
             group_id=str(group_id),
             queue=lane.queue,
             predictions=len(ids),
             rows=rows,
+            **asked_by(request_ids),
         )
         return True
 
     def reap(self) -> None:
         """End or revive what something that died left behind, and take in dead letters."""
         counts = reaping.reap()
+        counting.reaped(counts)
         # A full round is followed by the next one at once.
         is_full = max(counts.values()) >= selectors.REAP_AT_MOST
         self.reaped_at = float("-inf") if is_full else time.monotonic()

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from mlservice.lib.metrics import exposing
+from mlservice.lib.metrics.counting import Counts
+from mlservice.lib.metrics.processes import Processes
 from predictions.relay import Relay
 
 
@@ -18,4 +21,5 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             # A thread, for the event may be locked by the very code that the signal interrupts.
             signal.signal(number, lambda *_: Thread(target=relay.stopped.set).start())
+        exposing.serve(exposing.registry_of(Counts(), Processes()))
         relay.run()
