@@ -39,12 +39,12 @@ class Client:
         headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"{self.address}/api/v1/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers=headers,
         )
-        with urllib.request.urlopen(request, timeout=60, context=self.context) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60, context=self.context) as answer:
             return json.load(answer)
 
     def balance(self) -> int:

@@ -1,4 +1,4 @@
-"""The only place that brings a Docker engine: one that runs, or one of our own that ends with us."""
+"""The only place that brings a Docker engine: a running one, or our own, which ends with us."""
 
 import os
 import shutil
@@ -74,11 +74,12 @@ def start(work: Path) -> "subprocess.Popen[bytes]":
     """Start an engine that shares nothing with another one; raise NoEngine with its last words."""
     if os.getuid() != 0:
         raise NoEngine("No Docker engine answers, and only root can start one.")
+    options = ["--data-root", work / "docker", "--exec-root", work / "docker-exec"]
+    options += ["--pidfile", work / "docker.pid", "--host", os.environ["DOCKER_HOST"]]
     log = work / "dockerd.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            ["dockerd", "--data-root", work / "docker", "--exec-root", work / "docker-exec"]
-            + ["--pidfile", work / "docker.pid", "--host", os.environ["DOCKER_HOST"]],
+            ["dockerd", *options],
             stdout=said,
             stderr=said,
             start_new_session=True,

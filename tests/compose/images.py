@@ -72,7 +72,12 @@ def sizes() -> dict[str, int]:
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
     done = subprocess.run(
-        command, cwd=cwd, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=cwd,
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
         sys.exit(f"{command[0]} failed:\n{done.stdout[-4000:]}")
