@@ -9,7 +9,7 @@ ARG PIP_OPTIONS=""
 WORKDIR /build
 # What installs stays behind: the environment that is copied on has no pip.
 RUN python3 -m venv /build/installer && python3 -m venv --without-pip /opt/venv
-COPY requirements.txt requirements-local.txt wheel[s]/ ./
+COPY requirements.txt requirements-local.txt wheels* ./
 # hadolint ignore=SC2086
 RUN installer/bin/pip --python /opt/venv/bin/python \
     install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
