@@ -14,7 +14,7 @@ FOLDER="${SECRETS_DIR:-secrets}"
 # As compose reads it: the environment wins over the file, and quotes are not part of a value.
 said() {
   [ -z "${!1:-}" ] || { printf %s "${!1}" && return; }
-  sed -nE "s/^(export )?$1=//p" .env 2>/dev/null | tail -n 1 | sed -E "s/^(['\"])(.*)\1$/\2/" | tr -d '\n'
+  { [ ! -e .env ] || cat .env; } | sed -nE "s/^(export )?$1=//p" | tail -n 1 | sed -E "s/^(['\"])(.*)\1$/\2/" | tr -d '\n'
 }
 
 # Replaced whole, so that a container never reads half of one.

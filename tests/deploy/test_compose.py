@@ -101,7 +101,8 @@ def write_secrets(folder: Path, dotenv: str = "", **told: str) -> dict[str, str]
     """Run the script in a folder of its own, and return what each file holds."""
     (folder / "scripts").mkdir(exist_ok=True)
     shutil.copy2(ROOT / "scripts" / "write_secrets.sh", folder / "scripts")
-    (folder / ".env").write_text(dotenv)
+    if dotenv:
+        (folder / ".env").write_text(dotenv)
     subprocess.run(
         [folder / "scripts" / "write_secrets.sh"],
         env={"PATH": os.environ["PATH"]} | told,
