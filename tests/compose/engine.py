@@ -41,7 +41,9 @@ def engine(work: Path) -> Iterator[str]:
 def bring_compose(folder: Path) -> None:
     """Make `docker compose` what the wheel brings, without touching anyone's own plugins."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(Path(sys.executable).with_name("docker-compose"), folder / "docker-compose")
+    plugin = folder / "docker-compose"
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(Path(sys.executable).with_name("docker-compose"))
 
 
 def answers() -> bool:
