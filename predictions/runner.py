@@ -25,6 +25,7 @@ from ml_models.services import break_version
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.logging import asked_by, without_words
 from mlservice.lib.outlasting import outlast
+from mlservice.lib.tracing import step
 from predictions import counting
 from predictions.dispatch import give_back
 from predictions.models import Prediction
@@ -104,6 +105,7 @@ def rows_of(one: Claim) -> list[Any]:
     return as_rows(msgspec.json.decode(one.input))
 
 
+@step("predict")
 def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:
     """Run one predict over the stacked valid rows of all claims and hand the values back."""
     began = time.perf_counter()

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.prepared import Statement
+from mlservice.lib.tracing import step
 from predictions import counting, endings
 from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
@@ -47,6 +48,7 @@ class Outcome:
     predict_seconds: float | None = None
 
 
+@step("claim")
 @counting.claim_seconds.time()
 def claim(
     prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
@@ -85,6 +87,7 @@ RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.p
 )
 
 
+@step("settle")
 @counting.settle_seconds.time()
 def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) -> int:
     """End predictions and resolve their holds in one set-based transaction; return how many.

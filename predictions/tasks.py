@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from ml_models import inference
 from ml_models.selectors import serving_versions
+from mlservice.lib import tracing
 from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
@@ -34,7 +35,8 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
         raise Reject(unreadable, requeue=False) from unreadable
     claimed_by = claimant(self.request.hostname, os.getpid())
     # Every line that is written on the way says for whom; the runner learns who asked.
-    with bound_contextvars(group_id=str(group_id), request_ids=None):
+    said = bound_contextvars(group_id=str(group_id), request_ids=None)
+    with said, tracing.predicting(group_id, ids):
         runner.run(ids, group_id=group_id, claimed_by=claimed_by)
 
 
