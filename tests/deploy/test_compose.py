@@ -87,6 +87,22 @@ def test_each_file_that_is_named_is_mounted(services: dict[str, dict[str, Any]])
         assert named <= secrets_of(service), name
 
 
+# The image or the file itself says these, or they are for tests alone.
+FIXED = {"BIND_HOST", "DEBUG", "FAILPOINTS", "FAILPOINTS_FOLDER", "FORWARDED_ALLOW_IPS", "PORT"}
+FIXED |= {"METRICS_PORT", "MIGRATION_DATABASE_URL", "LISTEN_DATABASE_URL"}
+FIXED |= {"DATABASE_CONN_MAX_AGE_SECONDS", "DATABASE_PREPARES"}
+
+
+def test_every_setting_of_the_service_reaches_it(services: dict[str, dict[str, Any]]) -> None:
+    example, _ = (ROOT / ".env.example").read_text().split("# --- Docker compose only")
+    listed = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", example, flags=re.MULTILINE))
+
+    reaching = {name.removesuffix("_FILE") for name in services["web"]["environment"]}
+
+    assert len(listed) > 50
+    assert listed - reaching - FIXED == set()
+
+
 def test_only_the_migration_and_the_server_know_the_owner_of_the_tables(
     services: dict[str, dict[str, Any]],
 ) -> None:
