@@ -1,23 +1,25 @@
 # One image for every role; the role is the command: web, relay, worker, bulk,
 # duties, beat or migrate. The target `models` is its sibling that knows DVC.
 ARG BASE=python:3.11-slim-bookworm
+# What the packages are installed on, where that is not the base.
+ARG BUILDER=${BASE}
 
-FROM ${BASE} AS packages
+FROM ${BUILDER} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-# Where no package index is within reach: a folder `wheels` and PIP_OPTIONS=--no-index.
+# Where no package index is within reach: "--no-index --find-links" and a folder of the builder.
 ARG PIP_OPTIONS=""
 WORKDIR /build
 # What installs stays behind: the environment that is copied on has no pip.
 RUN python3 -m venv /build/installer && python3 -m venv --without-pip /opt/venv
-COPY requirements.txt requirements-local.txt wheels* ./
+COPY requirements.txt requirements-local.txt ./
 # hadolint ignore=SC2086
 RUN installer/bin/pip --python /opt/venv/bin/python \
-    install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
+    install ${PIP_OPTIONS} --requirement requirements.txt
 
 FROM packages AS training-packages
 # hadolint ignore=SC2086
 RUN installer/bin/pip --python /opt/venv/bin/python \
-    install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]"
+    install ${PIP_OPTIONS} --constraint requirements-local.txt "dvc[s3]"
 
 FROM ${BASE} AS base
 # METRICS_PORT is where every role but web answers Prometheus, if it has METRICS_TOKEN.

@@ -82,10 +82,10 @@ def prepare(work: Path, report: Report) -> Path:
     checkout = work / "checkout"
     shutil.rmtree(checkout, ignore_errors=True)
     images.copy_checkout(checkout)
-    images.make_wheels(work / "wheels")
-    shutil.copytree(work / "wheels", checkout / "wheels")
+    (work / "builder").mkdir(exist_ok=True)
+    wheels = images.make_builder(work / "builder")
     images.copy_s3_server(checkout)
-    report.say(f"wheels: {len(list((work / 'wheels').iterdir()))}")
+    report.say(f"a builder with the {wheels} wheels that the images install")
     return checkout
 
 

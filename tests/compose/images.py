@@ -44,12 +44,18 @@ def make_base(archive: Path, packages: str) -> None:
     part.rename(archive)
 
 
-def make_wheels(folder: Path) -> None:
-    """Build wheels of what the two images install; the machine's Python must be the image's."""
+def make_builder(folder: Path) -> int:
+    """Put what the two images install on the base as wheels; return how many they are.
+
+    The machine's Python must be the image's.
+    """
     if sys.version_info[:2] != (3, 11):
         sys.exit("The wheels of the image need Python 3.11 here; start with that one.")
     asked = ["-r", ROOT / "requirements.txt", "-c", ROOT / "requirements-local.txt", "dvc[s3]"]
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder, *asked)
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder / "wheels", *asked)
+    (folder / "Dockerfile").write_text("FROM mlservice-base\nCOPY wheels /wheels\n")
+    run("docker", "build", "--tag", "mlservice-test-builder", folder)
+    return len(list((folder / "wheels").iterdir()))
 
 
 def copy_s3_server(checkout: Path) -> None:

@@ -29,7 +29,7 @@ def test_hadolint_finds_nothing() -> None:
 def test_the_base_is_a_choice() -> None:
     bases = [line.split()[1] for line in lines() if line.startswith("FROM ")]
 
-    assert set(bases) == {"${BASE}", "packages", "base"}
+    assert set(bases) == {"${BUILDER}", "${BASE}", "packages", "base"}
 
 
 def test_the_image_that_trains_and_publishes_has_what_serving_lacks() -> None:
@@ -70,3 +70,7 @@ def test_the_image_knows_of_every_role_whether_it_is_well() -> None:
 
     assert check.endswith('CMD ["python", "deploy/health.py"]')
     assert ">/tmp/role" in (ROOT / "deploy" / "role.sh").read_text()
+
+
+def test_it_is_built_on_the_base_where_nobody_says_otherwise() -> None:
+    assert "ARG BUILDER=${BASE}" in lines()
