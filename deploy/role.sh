@@ -8,6 +8,9 @@ worker_() {
 }
 celery_() { exec celery --app mlservice "$@"; }
 
+# For the image's health check, which is asked of every role. Nothing else needs the folder.
+printf %s "${1:-web}" 2>/dev/null >/tmp/role || :
+
 case "${1:-web}" in
   web) exec gunicorn --config mlservice/gunicorn.py ;;
   relay) exec python manage.py run_relay ;;
@@ -18,6 +21,9 @@ case "${1:-web}" in
   beat) celery_ beat --schedule /tmp/beat-schedule --pidfile= --max-interval 5 ;;
   migrate) exec python manage.py prepare_database ;;
   models)
+    # DVC writes beside what it reads, and the image's own files cannot be written.
+    cp -R . /tmp/checkout
+    cd /tmp/checkout
     python scripts/obtain_models.py
     dvc push --quiet --remote s3_mlops ml_models/dvc.yaml
     exec python manage.py publish_model --all

@@ -29,7 +29,7 @@ def test_hadolint_finds_nothing() -> None:
 def test_the_base_is_a_choice() -> None:
     bases = [line.split()[1] for line in lines() if line.startswith("FROM ")]
 
-    assert set(bases) == {"${BASE}", "packages", "base"}
+    assert set(bases) == {"${BUILDER}", "${BASE}", "packages", "base"}
 
 
 def test_the_image_that_trains_and_publishes_has_what_serving_lacks() -> None:
@@ -53,3 +53,24 @@ def test_both_images_run_as_a_user() -> None:
     users = [line for line in lines() if line.startswith("USER ")]
 
     assert users == ["USER 10001:10001", "USER 10001:10001"]
+
+
+def test_the_base_is_pinned() -> None:
+    (argument,) = [line for line in lines() if line.startswith("ARG BASE=")]
+
+    assert argument == "ARG BASE=python:3.11-slim-bookworm"
+
+
+def test_what_serves_has_nothing_to_install_with() -> None:
+    assert "python3 -m venv --without-pip /opt/venv" in "\n".join(lines())
+
+
+def test_the_image_knows_of_every_role_whether_it_is_well() -> None:
+    (check,) = [line for line in lines() if line.startswith("HEALTHCHECK")]
+
+    assert check.endswith('CMD ["python", "deploy/health.py"]')
+    assert ">/tmp/role" in (ROOT / "deploy" / "role.sh").read_text()
+
+
+def test_it_is_built_on_the_base_where_nobody_says_otherwise() -> None:
+    assert "ARG BUILDER=${BASE}" in lines()
