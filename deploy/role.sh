@@ -2,6 +2,9 @@
 # The only place that says which process each role of the image is: role.sh <role | command>
 set -eu
 
+# What Vault's agent wrote: lines that export one secret each, for this process alone.
+for secrets in ${SECRETS_FILES:-}; do . "$secrets"; done
+
 # worker_ <queues> <name of the node> <children>
 worker_() {
   celery_ worker --queues "$1" --hostname "$2@%h" --concurrency "$3" --without-gossip --without-mingle
@@ -17,6 +20,7 @@ case "${1:-web}" in
   # It looks at the clock often, so that its health can be told from its turning.
   beat) celery_ beat --schedule /tmp/beat-schedule --pidfile= --max-interval 5 ;;
   migrate) exec python manage.py prepare_database ;;
+  wait_for) exec python manage.py "$@" ;;
   models)
     python scripts/obtain_models.py
     dvc push --quiet --remote s3_mlops ml_models/dvc.yaml
