@@ -133,9 +133,10 @@ models:
 {{- else }}{{ include "mlservice.name" . }}-owner{{ end -}}
 {{- end -}}
 
-{{/* Longer than one prediction may take, so that a stop interrupts none. */}}
+{{/* Longer than one task may take, so that a stop interrupts none. */}}
 {{- define "mlservice.grace" -}}
-{{- add (.Values.config.PREDICTION_TIME_LIMIT_SECONDS | default 30) 15 -}}
+{{- $limit := .root.Values.config.PREDICTION_TIME_LIMIT_SECONDS | default 30 -}}
+{{- add (ternary .root.Values.duties.taskSeconds $limit (eq .role "duties")) 15 -}}
 {{- end -}}
 
 {{- define "mlservice.podSecurity" -}}

@@ -1,4 +1,4 @@
-"""`manage.py wait_for database | migrations | models`: what a container waits for before it serves."""
+"""`manage.py wait_for database | migrations | models`: what a container waits for at first."""
 
 import time
 from argparse import ArgumentParser
