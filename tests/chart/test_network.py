@@ -8,9 +8,12 @@ import pytest
 from tests.chart.rendering import (
     CASES,
     NAME,
+    PROD,
     WORKLOADS,
     Object,
     component,
+    manifests,
+    merged,
     objects,
     of_kind,
     pod_template,
@@ -103,8 +106,6 @@ def test_stores_of_ones_own_are_reached_on_their_port_alone() -> None:
 
 
 def test_payments_are_called_only_where_there_are_any() -> None:
-    from tests.chart.rendering import PROD, manifests, merged
-
     paid = merged(PROD, {"networkPolicy": {"egress": {"payments": {"enabled": True}}}})
     calling = {
         component(each)

@@ -10,12 +10,15 @@ from tests.chart.rendering import (
     COMPONENT,
     JOBS,
     LASTING,
+    LEAST,
     NAME,
     ROOT,
     STORES,
     WORKLOADS,
     component,
     containers,
+    manifests,
+    merged,
     objects,
     of_kind,
     pod_template,
@@ -172,8 +175,6 @@ def test_a_stop_interrupts_no_task() -> None:
 
 
 def test_a_longer_time_limit_lengthens_the_stop() -> None:
-    from tests.chart.rendering import LEAST, manifests, merged
-
     made = manifests(merged(LEAST, {"config": {"PREDICTION_TIME_LIMIT_SECONDS": 300}}))
     stops = {
         component(each): each["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]

@@ -143,7 +143,7 @@ def test_stores_inside_the_release_need_a_secret_with_their_passwords() -> None:
 
 
 def test_keda_asks_no_database_whose_address_no_secret_holds() -> None:
-    with pytest.raises(helm_python.HelmError, match="keda.trigger prometheus"):
+    with pytest.raises(helm_python.HelmError, match=r"say keda\.trigger prometheus"):
         manifests(merged(merged(PROD, VAULT), {"keda": {"enabled": True}}))
 
 
