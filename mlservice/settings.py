@@ -133,6 +133,10 @@ MIDDLEWARE = [
     "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# Traces go to a collector where the environment names one; else nothing of them is loaded.
+IS_TRACED = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+if IS_TRACED:
+    MIDDLEWARE.insert(1, "mlservice.lib.spans.TracingMiddleware")
 
 ROOT_URLCONF = "mlservice.urls"
 WSGI_APPLICATION = "mlservice.wsgi.application"

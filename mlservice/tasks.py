@@ -4,11 +4,12 @@ from typing import Any
 
 import structlog
 from celery import shared_task
-from celery.signals import task_postrun, worker_ready
+from celery.signals import task_postrun, worker_process_shutdown, worker_ready
 from django.conf import settings
 from prometheus_client import Counter, Gauge
 
 from mlservice.audit import audit
+from mlservice.lib import tracing
 from mlservice.lib.metrics import exposing
 from mlservice.lib.metrics.counting import COUNTED, Counts
 from mlservice.lib.metrics.processes import Processes
@@ -50,6 +51,10 @@ memory_limit_bytes = Gauge(
     multiprocess_mode="livemax",
 )
 DUTIES = frozenset(duty["task"] for duty in settings.CELERY_BEAT_SCHEDULE.values())
+# There from the beginning: of a count that begins with 1, the first would not be seen.
+for duty in DUTIES:
+    for outcome in ("done", "failed"):
+        duties_total.labels(duty, outcome)
 
 
 @worker_ready.connect
@@ -62,5 +67,10 @@ def show_metrics(**_: Any) -> None:
 @task_postrun.connect
 def count_duty(task: Any, state: str, **_: Any) -> None:
     if task.name in DUTIES:
-        outcome = "done" if state == "SUCCESS" else "failed"
-        duties_total.labels(task.name, outcome).inc()
+        duties_total.labels(task.name, "done" if state == "SUCCESS" else "failed").inc()
+
+
+@worker_process_shutdown.connect
+def flush_traces(**_: Any) -> None:
+    """Send the last spans of a child, which ends without Python's own farewell."""
+    tracing.flush()

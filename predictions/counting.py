@@ -14,6 +14,7 @@ from ml_models.selectors import version_by_id
 from mlservice.lib.metrics.counting import COUNTED
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STATUSES = ("succeeded", "failed", "canceled")
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000)
 
 turned_timestamp_seconds = Gauge(
@@ -40,6 +41,9 @@ relay_failures = Counter(
     ["side"],
     registry=COUNTED,
 )
+# There from the beginning: of a count that begins with 1, the first would not be seen.
+for side in ("database", "broker"):
+    relay_failures.labels(side)
 reaped_total = Counter(
     "mlservice_relay_reaped", "What the reaper ended or revived.", ["what"], registry=COUNTED
 )
@@ -110,7 +114,7 @@ def predicted(version: ModelVersion, *, predictions: int, rows: int, seconds: fl
 def settled(version_id: int, outcomes: Iterable[Any]) -> None:
     """Count how a worker's predictions ended, by the version that made them."""
     for outcome in outcomes:
-        _ended_of(version_id, str(outcome.status)).inc()
+        _ended_of(version_id)[outcome.status].inc()
 
 
 def ended(endings: Sequence[Any]) -> None:
@@ -124,9 +128,10 @@ def _seconds_of(version_id: int) -> Any:
     return predict_seconds.labels(*_name_of(version_id))
 
 
-@lru_cache(maxsize=1_024)
-def _ended_of(version_id: int, status: str) -> Any:
-    return ended_by_model.labels(*_name_of(version_id), status)
+@lru_cache(maxsize=256)
+def _ended_of(version_id: int) -> dict[str, Any]:
+    name = _name_of(version_id)
+    return {status: ended_by_model.labels(*name, status) for status in STATUSES}
 
 
 def _name_of(version_id: int) -> tuple[str, int]:

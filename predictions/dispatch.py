@@ -1,6 +1,7 @@
 """What relay and worker nodes write around a prediction: groups, claims given back, heartbeats."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -16,14 +17,22 @@ from predictions.services import Claim, Status
 GROUP_MAX_BYTES = 8_000_000
 
 
+class Group(NamedTuple):
+    """Predictions that go out together, and the requests that asked for them."""
+
+    ids: list[UUID]
+    rows: int
+    request_ids: list[str]
+
+
 def mark_group(
     group_id: UUID,
     *,
     max_rows: int,
     max_predictions: int | None = None,
     lane: Lane = INTERACTIVE,
-) -> tuple[list[UUID], int]:
-    """Mark the next group of a lane's rows of one version published; return ids and row count.
+) -> Group:
+    """Mark the next group of a lane's rows of one version published; without any it has no ids.
 
     Users take turns; what was tried before goes alone, so that a row which kills its
     process is found and its neighbours are spared.
@@ -32,7 +41,8 @@ def mark_group(
         *(group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk),
         max_predictions,
     )
-    return [row[0] for row in marked], sum(row[1] for row in marked)
+    ids, rows, asked_by = zip(*marked, strict=True) if marked else ((), (), ())
+    return Group(list(ids), sum(rows), list(asked_by))
 
 
 # Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
@@ -67,7 +77,7 @@ WITH ranked AS (
 UPDATE predictions_prediction AS prediction
 SET published_at = clock_timestamp(), group_id = $1
 FROM chosen WHERE prediction.id = chosen.id
-RETURNING prediction.id, prediction.rows_total
+RETURNING prediction.id, prediction.rows_total, prediction.request_id
 """,
 )
 

@@ -10,6 +10,7 @@ from kombu import Connection, Message, Producer
 from kombu.exceptions import KombuError
 
 from mlservice.celery import app
+from mlservice.lib import tracing
 from mlservice.lib.queues import DEAD, declare_queues
 from predictions.counting import publish_seconds
 from predictions.tasks import run_predictions
@@ -51,21 +52,21 @@ class Publisher:
     @publish_seconds.time()
     def publish(self, queue: str, group_id: UUID, prediction_ids: list[UUID]) -> None:
         """Send one message with the ids of a group; return when the broker has confirmed it."""
-        ids = [str(prediction_id) for prediction_id in prediction_ids]
         # The worker's limits hold, which its lease goes with: the sender's must not travel along.
         options: dict[str, Any] = {"time_limit": None, "soft_time_limit": None}
         if settings.BROKER_IS_RABBITMQ:
             # A broker confirms what it cannot route, unless told that it must arrive somewhere.
             options["mandatory"] = True
         try:
-            run_predictions.apply_async(
-                (ids,),
-                task_id=str(group_id),
-                queue=queue,
-                producer=self._producer(),
-                retry=False,
-                **options,
-            )
+            with tracing.publishing(group_id, prediction_ids):
+                run_predictions.apply_async(
+                    ([str(prediction_id) for prediction_id in prediction_ids],),
+                    task_id=str(group_id),
+                    queue=queue,
+                    producer=self._producer(),
+                    retry=False,
+                    **options,
+                )
         except BROKER_ERRORS as error:
             self._note(error, queue)
             self.close()

@@ -15,6 +15,7 @@ from django.db import Error, connection
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
+from mlservice.lib.logging import asked_by
 from predictions import counting, dead_letters, dispatch, lanes, reaping, selectors
 from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
@@ -123,7 +124,7 @@ class Relay:
     ) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
-        ids, rows = dispatch.mark_group(
+        ids, rows, request_ids = dispatch.mark_group(
             group_id,
             max_rows=settings.PREDICTION_GROUP_MAX_ROWS,
             max_predictions=max_predictions,
@@ -145,6 +146,7 @@ class Relay:
             queue=lane.queue,
             predictions=len(ids),
             rows=rows,
+            **asked_by(request_ids),
         )
         return True
 

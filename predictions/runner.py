@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from structlog.contextvars import bind_contextvars
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
@@ -22,7 +23,9 @@ from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
 from ml_models.services import break_version
 from mlservice.lib.failpoints import failpoint
+from mlservice.lib.logging import asked_by, without_words
 from mlservice.lib.outlasting import outlast
+from mlservice.lib.tracing import step
 from predictions import counting
 from predictions.dispatch import give_back
 from predictions.models import Prediction
@@ -54,6 +57,8 @@ def run(
     """
     taken = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
     claims = sorted(taken, key=lambda one: one.version_id)
+    bind_contextvars(**asked_by([one.request_id for one in claims]))
+    logger.info("predictions_claimed", count=len(claims), claimed_by=claimed_by)
     settled = 0
     for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
         group = list(same_version)
@@ -100,6 +105,7 @@ def rows_of(one: Claim) -> list[Any]:
     return as_rows(msgspec.json.decode(one.input))
 
 
+@step("predict")
 def predict_stacked(version: ModelVersion, claims: Sequence[Claim]) -> list[Outcome]:
     """Run one predict over the stacked valid rows of all claims and hand the values back."""
     began = time.perf_counter()
@@ -185,14 +191,17 @@ def predicted_row(
 
 
 def failure(one: Claim, error: Exception) -> Outcome:
-    """Record what broke; the traceback goes to the log, a plain sentence to the client."""
-    logger.error("prediction_failed", prediction_id=str(one.id), exc_info=error)
+    """Record what broke; the place goes to the log, a plain sentence to the client."""
+    named = {"prediction_id": str(one.id), "request_id": one.request_id}
+    # An error of an estimator may quote the row that it could not take.
+    logger.error("prediction_failed", **named, **without_words(error))
     code = next((code for kind, code in CODES.items() if isinstance(error, kind)), OTHER)
     return failed(one, code)
 
 
 def broken(one: Claim, error: BrokenArtifact) -> Outcome:
-    logger.error("version_broken", prediction_id=str(one.id), exc_info=error)
+    named = {"prediction_id": str(one.id), "request_id": one.request_id}
+    logger.error("version_broken", **named, exc_info=error)
     return failed(one, "version_broken")
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.prepared import Statement
+from mlservice.lib.tracing import step
 from predictions import counting, endings
 from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
@@ -30,6 +31,7 @@ class Claim:
     price: int
     input: str
     explain: bool = False
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Outcome:
     predict_seconds: float | None = None
 
 
+@step("claim")
 @counting.claim_seconds.time()
 def claim(
     prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
@@ -79,11 +82,12 @@ SET status = 'processing', attempt = attempt + 1, claimed_by = $3,
     lease_expires_at = statement_timestamp() + make_interval(secs => $4)
 FROM free WHERE prediction.id = free.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
-          prediction.input, prediction.explain
+          prediction.input, prediction.explain, prediction.request_id
 """,
 )
 
 
+@step("settle")
 @counting.settle_seconds.time()
 def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) -> int:
     """End predictions and resolve their holds in one set-based transaction; return how many.

@@ -9,9 +9,11 @@ from celery.exceptions import Reject
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import connections
+from structlog.contextvars import bound_contextvars
 
 from ml_models import inference
 from ml_models.selectors import serving_versions
+from mlservice.lib import tracing
 from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
@@ -31,7 +33,11 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
     except (AttributeError, TypeError, ValueError) as unreadable:
         # It goes to the dead queue, where the operator can look at it.
         raise Reject(unreadable, requeue=False) from unreadable
-    runner.run(ids, group_id=group_id, claimed_by=claimant(self.request.hostname, os.getpid()))
+    claimed_by = claimant(self.request.hostname, os.getpid())
+    # Every line that is written on the way says for whom; the runner learns who asked.
+    said = bound_contextvars(group_id=str(group_id), request_ids=None)
+    with said, tracing.predicting(group_id, ids):
+        runner.run(ids, group_id=group_id, claimed_by=claimed_by)
 
 
 def consumed(app: Celery) -> list[str]:

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 
+from mlservice.lib import tracing
 from mlservice.lib.listening import Listener
 from predictions import endings
 from predictions.accepting import desk
@@ -113,6 +114,7 @@ class Waiters:
 waiters = Waiters()
 
 
+@tracing.prediction
 def submit_and_wait(*, seconds: float, **order: Any) -> Prediction:
     """Submit a prediction and give it up to `seconds` to finish; it may come back unfinished."""
     placed = Order(**order)

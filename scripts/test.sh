@@ -16,6 +16,7 @@ install_debian_packages() {
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || packages+=(faketime)
   [ -e /usr/bin/chromium ] || packages+=(chromium)
   [ -e /usr/bin/wrk ] || packages+=(wrk)
+  [ -e /usr/bin/promtool ] || packages+=(prometheus)
   [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     printf 'Missing and not installable from here: %s\n' "${packages[*]}" >&2

@@ -2,7 +2,8 @@
 
 import logging.config
 import re
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,6 +11,12 @@ import structlog
 # Whoever holds the end of such a link is taken for its reader, so that neither a log
 # nor the operators' desk may show it.
 MAILED_LINK = re.compile(r"(/confirm/|/password/[^/\s]+/)[^\s/?\"']+")
+# PostgreSQL says of a refused row what stands in it.
+ROW_IN_ERROR = re.compile(r"^DETAIL: .*$", flags=re.MULTILINE)
+# At DEBUG these write down headers with keys, or statements with their values.
+TALKATIVE = ("amqp", "boto3", "botocore", "django.db.backends", "stripe", "urllib3")
+# Of a larger group its lines do not say who asked for it.
+ASKED_BY_AT_MOST = 16
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -21,8 +28,20 @@ SHARED: list[Any] = [
 
 
 def without_secrets(text: str) -> str:
-    """Give a text with the secrets of its mailed links starred out."""
-    return MAILED_LINK.sub(r"\1***", text)
+    """Give a text without the secrets of mailed links and the rows that the database refused."""
+    return ROW_IN_ERROR.sub("DETAIL: ***", MAILED_LINK.sub(r"\1***", text))
+
+
+def asked_by(request_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Name the requests that a small group is for, to be written on its lines."""
+    known = [request_id for request_id in request_ids if request_id]
+    return {"request_ids": known} if 0 < len(known) <= ASKED_BY_AT_MOST else {}
+
+
+def without_words(error: BaseException) -> dict[str, str]:
+    """Say which error rose where, and not what it said."""
+    frames = traceback.format_tb(error.__traceback__)
+    return {"error": type(error).__name__, "where": "".join(frames)}
 
 
 def hide_mailed_links(
@@ -72,6 +91,7 @@ def configure(options: dict[str, Any]) -> None:
             "loggers": {
                 name: {"level": "WARNING"}
                 for name in ("celery.worker.strategy", "celery.app.trace")
-            },
+            }
+            | {name: {"level": "INFO"} for name in TALKATIVE},
         }
     )

@@ -4,14 +4,16 @@ The API has no session, no language and no messages: it goes past what pages alo
 takes longer than the rest of its way.
 """
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 from django_htmx.middleware import HtmxMiddleware
@@ -20,6 +22,9 @@ from django_structlog.middlewares import RequestMiddleware
 from mlservice.lib.addresses import client_address
 
 API = "/api/v1/"
+SENT_ID = "HTTP_X_REQUEST_ID"
+# What the column of a prediction has room for, and a line of a log may hold.
+REQUEST_ID = re.compile(r"[\w.:-]{1,64}", flags=re.ASCII)
 # Nothing that the API answers is a document with parts.
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
@@ -58,7 +63,19 @@ class ContentSecurityPolicy(CSPMiddleware):
 
 
 class RequestLog(RequestMiddleware):
-    """Logs each request with its id, its user and the address that our own proxies saw."""
+    """Logs each request with its id, its user and the address that our own proxies saw.
+
+    The id is the proxy's where that is one; the answer names it.
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        if not REQUEST_ID.fullmatch(request.META.get(SENT_ID, "")):
+            request.META[SENT_ID] = str(uuid4())
+        super().prepare(request)
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        response["X-Request-ID"] = request.META[SENT_ID]
+        super().handle_response(request, response)
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:

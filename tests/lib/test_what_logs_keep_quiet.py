@@ -7,11 +7,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import structlog
 from django.conf import settings
+from django.db import IntegrityError
 from django.test import Client
 
 from accounts.models import User
-from mlservice.lib.logging import hide_mailed_links
+from mlservice.lib.logging import TALKATIVE, asked_by, hide_mailed_links, without_words
 from tests.accounts.links import link_in_letter
 from tests.test_guards import named_paths
 
@@ -96,3 +98,55 @@ def test_a_page_behind_a_link_does_not_tell_its_address_onward(client: Client, a
 
     assert shown["Referrer-Policy"] == "origin"
     assert client.get("/")["Referrer-Policy"] == settings.SECURE_REFERRER_POLICY
+
+
+def fail_with(error: Exception) -> None:
+    raise error
+
+
+def test_what_the_database_says_of_a_refused_row_is_left_out(lines: StringIO) -> None:
+    said = (
+        'violates a constraint\nDETAIL:  Failing row contains (7, {"carat": 0.7391}).\nCONTEXT: x'
+    )
+
+    try:
+        fail_with(IntegrityError(said))
+    except IntegrityError:
+        structlog.get_logger("test").exception("request_failed", error=said)
+
+    assert "0.7391" not in lines.getvalue()
+    assert lines.getvalue().count("violates a constraint") >= 2
+    assert "IntegrityError" in lines.getvalue()
+
+
+def test_an_error_of_an_estimator_is_named_with_its_place_and_not_its_words() -> None:
+    refused = ValueError(f"could not convert string to float: {'Secret'[::-1]!r}")
+    try:
+        fail_with(refused)
+    except ValueError as error:
+        said = without_words(error)
+
+    assert said["error"] == "ValueError"
+    assert "test_what_logs_keep_quiet.py" in said["where"]
+    assert "terceS" not in str(said)
+
+
+@pytest.mark.parametrize("name", TALKATIVE)
+def test_what_writes_down_values_and_keys_never_does(name: str) -> None:
+    assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (["a", "b"], {"request_ids": ["a", "b"]}),
+        (["a", ""], {"request_ids": ["a"]}),
+        ([""], {}),
+        ([], {}),
+        (["a"] * 17, {}),
+    ],
+)
+def test_lines_name_the_requests_of_small_groups_only(
+    asked: list[str], named: dict[str, list[str]]
+) -> None:
+    assert asked_by(asked) == named

@@ -21,7 +21,7 @@ def claimed_group(user: User, *, size: int, by: str = LOST) -> UUID:
     group_id = new_id()
     for _ in range(size):
         make_prediction(user)
-    ids, _ = mark_group(group_id, max_rows=100)
+    ids, *_ = mark_group(group_id, max_rows=100)
     assert len(claim(ids, group_id=group_id, claimed_by=by)) == size
     return group_id
 

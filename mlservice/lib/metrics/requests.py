@@ -55,6 +55,8 @@ class CountingMiddleware:
 
 @lru_cache(maxsize=1_000)
 def _counters(route: str, method: str, status: int) -> tuple[Any, Any]:
+    # There from the beginning: of a count that begins with 1, the first would not be seen.
+    requests_total.labels(route, method, "5xx")
     answered = requests_total.labels(route, method, f"{status // 100}xx")
     return answered, request_seconds.labels(route, method)
 
