@@ -1,5 +1,5 @@
 # One image for every role; the role is the command: web, relay, worker, bulk,
-# duties, beat or migrate.
+# duties, beat or migrate. The target `models` is its sibling that knows DVC.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
@@ -7,23 +7,28 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # Where no package index is within reach: a folder `wheels` and PIP_OPTIONS=--no-index.
 ARG PIP_OPTIONS=""
 WORKDIR /build
-RUN python3 -m venv /opt/venv
-ENV PATH=/opt/venv/bin:${PATH}
-COPY requirements.txt requirements-local.txt wheel[s]/ ./
+# What installs stays behind: the environment that is copied on has no pip.
+RUN python3 -m venv /build/installer && python3 -m venv --without-pip /opt/venv
+COPY requirements.txt requirements-local.txt wheels* ./
 # hadolint ignore=SC2086
-RUN pip install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
+RUN installer/bin/pip --python /opt/venv/bin/python \
+    install ${PIP_OPTIONS} --find-links . --requirement requirements.txt
 
 FROM packages AS training-packages
 # hadolint ignore=SC2086
-RUN pip install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]"
+RUN installer/bin/pip --python /opt/venv/bin/python \
+    install ${PIP_OPTIONS} --find-links . --constraint requirements-local.txt "dvc[s3]"
 
 FROM ${BASE} AS base
+# METRICS_PORT is where every role but web answers Prometheus, if it has METRICS_TOKEN.
 ENV PATH=/opt/venv/bin:${PATH} \
+    PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
     BIND_HOST=0.0.0.0 \
     PORT=8000 \
+    METRICS_PORT=9100 \
     MODEL_STORE_DIR=/tmp/models
 # A volume that is mounted at /models takes its owner over.
 RUN groupadd --gid 10001 mlservice \
@@ -31,12 +36,13 @@ RUN groupadd --gid 10001 mlservice \
     && install --directory --owner 10001 --group 10001 /models
 WORKDIR /app
 ENTRYPOINT ["sh", "deploy/role.sh"]
+# Without a name it asks for the role of the container.
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["python", "deploy/health.py"]
 
 # Trains or pulls the models, pushes them to the remote and publishes them; DVC lives here only.
 FROM base AS models
 COPY --from=training-packages /opt/venv /opt/venv
-COPY --chown=10001:10001 . .
-RUN chown 10001:10001 /app
+COPY . .
 USER 10001:10001
 CMD ["models"]
 
@@ -47,7 +53,8 @@ COPY . .
 RUN sh deploy/compile_translations.sh \
     && SECRET_KEY=unused JWT_SIGNING_KEY=unused-unused-unused-unused-unused-unused \
        DATABASE_URL=postgresql:///unused BROKER_URL=memory:// \
-       python manage.py collectstatic --no-input --verbosity 0
+       python manage.py collectstatic --no-input --verbosity 0 \
+    && python -m compileall -q /app
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 9100
 CMD ["web"]

@@ -3,4 +3,7 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
-.venv/bin/python manage.py seed_demo
+# In a container it is the one on the path.
+python=.venv/bin/python
+[ -x "$python" ] || python=python
+exec "$python" manage.py seed_demo

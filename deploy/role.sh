@@ -2,14 +2,14 @@
 # The only place that says which process each role of the image is: role.sh <role | command>
 set -eu
 
-# What Vault's agent wrote: lines that export one secret each, for this process alone.
-for secrets in ${SECRETS_FILES:-}; do . "$secrets"; done
-
 # worker_ <queues> <name of the node> <children>
 worker_() {
   celery_ worker --queues "$1" --hostname "$2@%h" --concurrency "$3" --without-gossip --without-mingle
 }
 celery_() { exec celery --app mlservice "$@"; }
+
+# For the image's health check, which is asked of every role. Nothing else needs the folder.
+printf %s "${1:-web}" 2>/dev/null >/tmp/role || :
 
 case "${1:-web}" in
   web) exec gunicorn --config mlservice/gunicorn.py ;;
@@ -22,6 +22,9 @@ case "${1:-web}" in
   migrate) exec python manage.py prepare_database ;;
   wait_for) exec python manage.py "$@" ;;
   models)
+    # DVC writes beside what it reads, and the image's own files cannot be written.
+    cp -R . /tmp/checkout
+    cd /tmp/checkout
     python scripts/obtain_models.py
     dvc push --quiet --remote s3_mlops ml_models/dvc.yaml
     exec python manage.py publish_model --all

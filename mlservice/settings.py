@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from deploy.secret_files import read_secret_files
 from mlservice import embedded
 from mlservice.lib import queues
 from mlservice.lib.currencies import check_currency
@@ -22,6 +23,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
+read_secret_files()
 
 # --- Identity and mode ---------------------------------------------------------------
 

@@ -3,25 +3,30 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-PASSWORDS=(POSTGRES_PASSWORD DATABASE_PASSWORD RABBITMQ_PASSWORD MINIO_ROOT_PASSWORD S3_SECRET_KEY)
+WAIT_SECONDS=300
 
 fail() {
   printf '%s\n' "$*" >&2
   exit 1
 }
 
-wait_until_ready() {
-  local deadline=$((SECONDS + 180))
-  until answers; do
-    [ "$SECONDS" -lt "$deadline" ] ||
-      fail "http://127.0.0.1/readyz did not answer in 180 s; see: docker compose logs"
+wait_until() {
+  local deadline=$((SECONDS + WAIT_SECONDS))
+  until "$1"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "$2 in $WAIT_SECONDS s; see: docker compose logs"
     sleep 1
   done
 }
 
 answers() {
-  (exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&3 &&
+  (exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET /livez HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&3 &&
     head -n 1 <&3 | grep -q ' 200') 2>/dev/null
+}
+
+is_well() {
+  local said
+  said="$(docker compose ps --format '{{.State}} {{.Health}}')"
+  [ -n "$said" ] && ! grep -qE 'restarting|starting|unhealthy' <<<"$said"
 }
 
 # As compose sees it: the environment wins over the file.
@@ -29,15 +34,19 @@ setting() { printf '%s' "${!1:-$(sed -n "s/^$1=//p" .env | tail -n 1)}"; }
 
 is_demo() { [ "$(setting DEMO_MODE)" = true ]; }
 
+secret() { cat "${SECRETS_DIR:-secrets}/$1"; }
+
 up() {
-  scripts/write_env.sh DATABASE_PASSWORD POSTGRES_PASSWORD RABBITMQ_PASSWORD S3_SECRET_KEY MINIO_ROOT_PASSWORD
+  scripts/write_env.sh
+  scripts/write_secrets.sh
   docker compose up --detach --build || fail "docker compose could not start; see above."
-  wait_until_ready
-  if is_demo; then docker compose exec -T web python manage.py seed_demo; fi
+  wait_until is_well "Not every container became healthy"
+  wait_until answers "http://127.0.0.1/livez did not answer"
+  if is_demo; then docker compose exec -T web ./demo_init.sh; fi
   printf '\nML Service is ready at http://127.0.0.1/\n'
   if is_demo; then
-    printf '  operator  demo-admin   %s\n' "$(setting DEMO_ADMIN_PASSWORD)"
-    printf '  client    demo-client  %s\n' "$(setting DEMO_CLIENT_PASSWORD)"
+    printf '  operator  demo-admin   %s\n' "$(secret demo_admin_password)"
+    printf '  client    demo-client  %s\n' "$(secret demo_client_password)"
   fi
 }
 

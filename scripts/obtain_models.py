@@ -15,6 +15,10 @@ import yaml
 from configobj import ConfigObj  # type: ignore[import-untyped]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from deploy.secret_files import read_secret_files  # noqa: E402
+
 PIPELINE = CHECKOUT / "ml_models" / "dvc.yaml"
 LOCK = CHECKOUT / "ml_models" / "dvc.lock"
 CACHE = CHECKOUT / ".dvc" / "cache" / "files" / "md5"
@@ -25,6 +29,7 @@ PULL_SECONDS = 60
 
 def main() -> None:
     environ.Env.read_env(CHECKOUT / ".env")
+    read_secret_files()
     # Also for what DVC is asked by hand later.
     configure()
     if models_stand():

@@ -2,7 +2,7 @@
 # Makes the application's role when the cluster is new; `prepare_database` gives it its rights.
 set -eu
 
-psql --set ON_ERROR_STOP=1 --set password="$DATABASE_PASSWORD" \
+psql --set ON_ERROR_STOP=1 --set password="$(cat /run/secrets/database_password)" \
   --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'
 CREATE ROLE mlservice_app LOGIN PASSWORD :'password';
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

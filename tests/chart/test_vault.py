@@ -5,8 +5,10 @@ fills are the rendered ones, filled by the agent itself. In a cluster the agent 
 account's token, here by an AppRole: what follows from the policy is the same.
 """
 
+import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,9 @@ from typing import Any
 import pytest
 
 from tests.chart.conftest import Vault
-from tests.chart.rendering import CHART, ROOT, of_kind, pod_template, secret_keys
+from tests.chart.rendering import CHART, ROOT, of_kind, pod_template, secret_keys, variables
 
-# Values that a shell or a template could stumble over.
+# A value that a shell or a template could stumble over.
 AWKWARD = """it's "$HOME" `id` \\n {{ . }} ;'' end"""
 PREFIX = "vault.hashicorp.com/"
 
@@ -126,20 +128,19 @@ def annotations(role: str) -> dict[str, str]:
     return {name.removeprefix(PREFIX): value for name, value in found.items() if PREFIX in name}
 
 
-def fill(tools: Path, roles: Roles, role: str, folder: Path) -> list[Path]:
-    """Let the agent fill the rendered templates; return the files it wrote."""
+def fill(tools: Path, roles: Roles, role: str, folder: Path) -> dict[str, Path]:
+    """Let the agent fill the rendered templates; return the file of each key."""
     told = annotations(role)
     which = "owner" if told["role"] == "mlservice-owner" else "app"
     for name, text in zip(("role", "secret"), roles.ids[which], strict=True):
         (folder / name).write_text(text)
-    blocks, written = [], []
-    for name in ("app", "owner"):
-        if text := told.get(f"agent-inject-template-{name}"):
-            (folder / f"{name}.tpl").write_text(text)
-            written.append(folder / name)
-            blocks.append(
-                f'template {{ source = "{folder}/{name}.tpl"\n destination = "{folder}/{name}" }}'
-            )
+    begin = "agent-inject-template-"
+    texts = {n.removeprefix(begin): text for n, text in told.items() if n.startswith(begin)}
+    blocks = []
+    for key, text in texts.items():
+        (folder / f"{key}.tpl").write_text(text)
+        files = f'source = "{folder}/{key}.tpl"\n destination = "{folder}/{key}"'
+        blocks.append(f"template {{ {files} }}")
     (folder / "agent.hcl").write_text(AGENT.format(roles=roles, folder=folder) + "\n".join(blocks))
     done = subprocess.run(
         [tools / "bao", "agent", "-config", folder / "agent.hcl"],
@@ -149,7 +150,7 @@ def fill(tools: Path, roles: Roles, role: str, folder: Path) -> list[Path]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return written
+    return {key: folder / key for key in texts}
 
 
 AGENT = """
@@ -164,36 +165,47 @@ template_config {{ exit_on_retry_failure = true }}
 """
 
 
-def seen_by_the_process(files: list[Path]) -> dict[str, str]:
-    """Start the image's entry point as the pod does; return the environment of what it runs."""
+def seen_by_the_process(role: str, files: dict[str, Path]) -> dict[str, str]:
+    """Give a process the pod's variables, its files where they were written; return its secrets."""
+    kind = "Job" if role in {"migrate", "models"} else "Deployment"
+    container = pod_template(of_kind("vault", kind)[role])["spec"]["containers"][0]
+    told = {n: v["value"] for n, v in variables(container).items() if n.endswith("_FILE")}
+    assert told == {f"{key}_FILE": f"/vault/secrets/{key}" for key in files}
+    moved = {f"{key}_FILE": str(path) for key, path in files.items()}
     done = subprocess.run(
-        ["sh", "deploy/role.sh", "env", "--null"],
+        [sys.executable, "-c", SAY],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "SECRETS_FILES": " ".join(map(str, files))},
+        env={"PATH": os.environ["PATH"]} | moved,
         capture_output=True,
         text=True,
         check=True,
     )
-    return dict(each.split("=", 1) for each in done.stdout.split("\0") if each)
+    found: dict[str, str] = json.loads(done.stdout)
+    return {name: value for name, value in found.items() if value and name in files}
+
+
+SAY = """
+import json, os
+from deploy.secret_files import read_secret_files
+read_secret_files()
+print(json.dumps(dict(os.environ)))
+"""
 
 
 @pytest.mark.parametrize("role", ["web", "relay", "migrate"])
 def test_what_lies_in_vault_is_what_the_process_finds(
     tools: Path, roles: Roles, tmp_path: Path, role: str
 ) -> None:
-    found = seen_by_the_process(fill(tools, roles, role, tmp_path))
+    found = seen_by_the_process(role, fill(tools, roles, role, tmp_path))
 
     kind = "Job" if role == "migrate" else "Deployment"
-    wanted = {
-        key: must
-        for _, key, must in secret_keys(pod_template(of_kind("least", kind)[role])["spec"])
-    }
-    given = wanted.keys() - {"STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET"}
-    assert given <= found.keys()
-    for key in given:
-        assert found[key] == (AWKWARD if key in OWNER_KEYS else f"{key} {AWKWARD}")
+    pod = pod_template(of_kind("least", kind)[role])["spec"]
+    wanted = {key for _, key, _ in secret_keys(pod)}
     # What is not there is not set, and what another role reads is not given.
-    assert found.keys() - {"PATH", "PWD", "SECRETS_FILES", "_", "SHLVL", "OLDPWD"} == given
+    assert found == {
+        key: AWKWARD if key in OWNER_KEYS else f"{key} {AWKWARD}"
+        for key in wanted - {"STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET"}
+    }
 
 
 def test_every_pod_of_the_service_is_served_by_an_agent_that_runs_once_and_first() -> None:
@@ -204,7 +216,8 @@ def test_every_pod_of_the_service_is_served_by_an_agent_that_runs_once_and_first
         assert told["agent-pre-populate-only"] == "true"
         assert told["agent-service-account-token-volume-name"] == "vault-token"
         assert told["role"] == ("mlservice-owner" if role == "migrate" else "mlservice")
-        assert told["agent-inject-secret-app"] == "kv/data/mlservice/app"
+        assert told["preserve-secret-case"] == "true"
+        assert told["agent-inject-secret-SECRET_KEY"] == "kv/data/mlservice/app"
 
 
 def test_injected_pods_are_given_no_secret_by_the_cluster() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,52 +10,137 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 COMPOSE = shutil.which("docker-compose", path=TOOLS)
-SECRETS = (
-    "SECRET_KEY",
-    "JWT_SIGNING_KEY",
-    "DATABASE_PASSWORD",
-    "POSTGRES_PASSWORD",
-    "RABBITMQ_PASSWORD",
-    "S3_SECRET_KEY",
-    "MINIO_ROOT_PASSWORD",
-)
-ONCE = {"migrate", "models", "bucket"}
-OURS = {"web", "relay", "worker", "duties", "beat", "migrate", "models"}
+CONFIG = ("config", "--format", "json")
+ONCE = {"migrate", "models", "bucket", "storage", "demo"}
+OURS = {"web", "relay", "worker", "bulk", "duties", "beat", "migrate", "models", "storage", "demo"}
+LOADING = {"web", "worker", "bulk"}
 
 pytestmark = pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed")
 
 
-def read(missing: str = "") -> "subprocess.CompletedProcess[str]":
-    """Let compose resolve the file with all secrets but the missing one, and nothing of ours."""
-    given = {name: f"value-of-{name}" for name in SECRETS if name != missing}
-    return subprocess.run(
-        [COMPOSE or "", "--env-file", os.devnull, "config", "--format", "json"],
+def read(*files: str, **told: str) -> dict[str, Any]:
+    """Let compose resolve the files, every profile of them, and nothing of this machine."""
+    named = [word for file in files for word in ("--file", file)]
+    done = subprocess.run(
+        [COMPOSE or "", "--env-file", os.devnull, *named, "--profile", "*", *CONFIG],
         cwd=ROOT,
-        env=given | {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | told,
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-@pytest.fixture(scope="module")
-def services() -> dict[str, dict[str, Any]]:
-    done = read()
     assert done.returncode == 0, done.stderr
-    resolved: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    resolved: dict[str, Any] = json.loads(done.stdout)
     return resolved
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_no_secret_has_a_default(name: str) -> None:
-    done = read(missing=name)
+@pytest.fixture(scope="module")
+def stack() -> dict[str, Any]:
+    return read("docker-compose.yml")
 
-    assert done.returncode != 0
-    assert f"set {name}" in done.stderr
+
+@pytest.fixture(scope="module")
+def services(stack: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    resolved: dict[str, dict[str, Any]] = stack["services"]
+    return resolved
+
+
+def secrets_of(service: dict[str, Any]) -> set[str]:
+    return {one["source"] for one in service.get("secrets") or []}
+
+
+def test_every_secret_is_a_file_of_one_folder(stack: dict[str, Any]) -> None:
+    folders = {Path(secret["file"]).parent for secret in stack["secrets"].values()}
+
+    assert folders == {ROOT / "secrets"}
+
+
+def test_the_script_writes_every_secret_and_no_other(stack: dict[str, Any], tmp_path: Path) -> None:
+    written = write_secrets(tmp_path)
+
+    assert set(written) == set(stack["secrets"])
+
+
+def test_no_environment_holds_a_secret(services: dict[str, dict[str, Any]]) -> None:
+    held = {
+        (name, variable)
+        for name, service in services.items()
+        for variable, value in (service.get("environment") or {}).items()
+        if re.search("PASSWORD|SECRET|SIGNING_KEY|TOKEN$|API_KEY", variable)
+        and value is not None
+        and not value.startswith("/run/secrets/")
+    }
+
+    assert held == set()
+
+
+def test_each_file_that_is_named_is_mounted(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        told = json.dumps([service.get(part) for part in ("environment", "command", "entrypoint")])
+        named = set(re.findall("/run/secrets/([a-z0-9_]+)", told))
+
+        assert named <= secrets_of(service), name
+
+
+def test_only_the_migration_and_the_server_know_the_owner_of_the_tables(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    knowing = {
+        name for name, service in services.items() if "postgres_password" in secrets_of(service)
+    }
+
+    assert knowing == {"migrate", "postgres"}
+
+
+def write_secrets(folder: Path, dotenv: str = "", **told: str) -> dict[str, str]:
+    """Run the script in a folder of its own, and return what each file holds."""
+    (folder / "scripts").mkdir(exist_ok=True)
+    shutil.copy2(ROOT / "scripts" / "write_secrets.sh", folder / "scripts")
+    if dotenv:
+        (folder / ".env").write_text(dotenv)
+    subprocess.run(
+        [folder / "scripts" / "write_secrets.sh"],
+        env={"PATH": os.environ["PATH"]} | told,
+        check=True,
+    )
+    return {file.name: file.read_text() for file in (folder / "secrets").iterdir()}
+
+
+def test_secrets_are_random_once(tmp_path: Path) -> None:
+    first = write_secrets(tmp_path)
+    again = write_secrets(tmp_path)
+
+    assert again == first
+    filled = [value for value in first.values() if value]
+    assert len(set(filled)) == len(filled) == 11
+    assert min(len(value) for value in filled) >= 48
+
+
+def test_what_somebody_says_is_written_down(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+
+    written = write_secrets(
+        tmp_path,
+        "STRIPE_API_KEY='a key'\nexport SECRET_KEY=of-the-file\nMETRICS_TOKEN=of-the-file\n",
+        METRICS_TOKEN="of-the-environment",
+    )
+
+    assert written["stripe_api_key"] == "a key"
+    assert written["secret_key"] == "of-the-file"
+    assert written["metrics_token"] == "of-the-environment"
+
+
+def test_nobody_else_on_the_machine_reads_the_secrets(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+
+    # The users of the containers read a file that is mounted, whoever may enter its folder.
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "secrets").iterdir()} == {0o444}
 
 
 def test_only_the_proxy_is_published_on_port_80(services: dict[str, dict[str, Any]]) -> None:
@@ -67,33 +153,90 @@ def test_only_the_proxy_is_published_on_port_80(services: dict[str, dict[str, An
     assert published == {"proxy": ["80"]}
 
 
+def test_with_tls_the_proxy_speaks_it_on_port_443() -> None:
+    proxy = read("docker-compose.yml", "deploy/tls/docker-compose.yml")["services"]["proxy"]
+
+    mounted = {one["target"]: one["source"] for one in proxy["volumes"]}
+    assert [port["published"] for port in proxy["ports"]] == ["80", "443"]
+    assert mounted["/etc/nginx/conf.d/default.conf"].endswith("/deploy/nginx/tls.conf")
+    assert secrets_of(proxy) == {"tls_certificate", "tls_key"}
+
+
+def test_what_is_mounted_is_there(services: dict[str, dict[str, Any]]) -> None:
+    sources = {
+        volume["source"]
+        for service in services.values()
+        for volume in service.get("volumes") or []
+        if volume["type"] == "bind"
+    }
+
+    assert len(sources) > 5
+    assert [source for source in sources if not Path(source).exists()] == []
+
+
 def test_what_lasts_has_a_health_check(services: dict[str, dict[str, Any]]) -> None:
     unchecked = {name for name, service in services.items() if "healthcheck" not in service}
 
     assert unchecked == ONCE
 
 
-def test_there_are_two_workers(services: dict[str, dict[str, Any]]) -> None:
-    assert services["worker"]["deploy"]["replicas"] == 2
+def test_what_lasts_is_started_again(services: dict[str, dict[str, Any]]) -> None:
+    lasting = {name for name, one in services.items() if one["restart"] == "unless-stopped"}
+
+    assert lasting == set(services) - ONCE
 
 
-def test_only_the_migration_knows_the_owner_of_the_tables(
+def test_there_are_two_workers_and_exactly_one_beat(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    knowing = {
-        name
-        for name, service in services.items()
-        if "value-of-POSTGRES_PASSWORD"
-        in json.dumps(service["environment"] if name in OURS else {})
+    assert services["worker"]["deploy"]["replicas"] == 2
+    assert services["beat"]["deploy"]["replicas"] == 1
+
+
+def test_nobody_has_more_rights_than_a_user(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+
+
+def test_nobody_takes_all_of_the_machine(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+
+
+def test_every_image_of_others_is_of_one_version(services: dict[str, dict[str, Any]]) -> None:
+    for name in set(services) - OURS:
+        assert re.search(r":(v|RELEASE\.)?\d", services[name]["image"]), name
+
+
+def test_monitoring_and_the_demo_are_there_when_asked_for(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    asked = {
+        name: service["profiles"] for name, service in services.items() if "profiles" in service
     }
 
-    assert knowing == {"migrate"}
+    assert asked == {
+        "bulk": ["bulk"],
+        "demo": ["demo"],
+        "grafana": ["monitoring"],
+        "prometheus": ["monitoring"],
+    }
 
 
-def test_nothing_of_ours_has_more_rights_than_a_user(services: dict[str, dict[str, Any]]) -> None:
-    for name in OURS:
-        assert services[name]["cap_drop"] == ["ALL"]
-        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+def test_prometheus_asks_everyone_who_answers(services: dict[str, dict[str, Any]]) -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text())
+
+    names = {
+        name
+        for job in scraped["scrape_configs"]
+        for found in job.get("dns_sd_configs", [])
+        for name in found["names"]
+    }
+    assert names == {"relay", "worker", "bulk", "duties"}
+    assert scraped["rule_files"] == ["/etc/prometheus/alerts.yaml"]
 
 
 def test_the_services_key_opens_one_bucket_and_deletes_nothing(
@@ -141,17 +284,23 @@ esac
 """
 
 
+def runnable(line: str, folder: Path) -> str:
+    return line.replace("$$", "$").replace("/run/secrets/", f"{folder}/")
+
+
 def run_with_policies(
     bucket: dict[str, Any], folder: Path, before: list[str], **told: str
 ) -> "tuple[subprocess.CompletedProcess[str], list[str]]":
     """Run the commands with an `mc` that attaches policies; return which are attached then."""
     (folder / "mc").write_text(MC)
     (folder / "mc").chmod(0o755)
+    for name in secrets_of(bucket):
+        (folder / name).write_text("a-secret")
     for name in before:
         (folder / f"policy-{name}").touch()
     done = subprocess.run(
-        [*bucket["entrypoint"], *(line.replace("$$", "$") for line in bucket["command"])],
-        env={"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "S3_SECRET_KEY": "key"} | told,
+        [*bucket["entrypoint"], *(runnable(line, folder) for line in bucket["command"])],
+        env={"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"} | told,
         capture_output=True,
         text=True,
         check=False,
@@ -167,17 +316,17 @@ def test_who_loads_models_keeps_their_copies_on_the_disk(
         for name in OURS
     }
 
-    loading = {"web", "worker"}
-    assert {name for name, volumes in mounted.items() if volumes} == loading
-    for name in loading:
+    for name in LOADING:
         assert mounted[name] == [("models", "/models")]
         assert services[name]["environment"]["MODEL_STORE_DIR"] == "/models"
-        assert services[name]["read_only"] is True
+    # It gives MinIO's volume an owner, and does nothing else.
+    assert mounted["storage"] == [("minio", "/models")]
+    assert {name for name, volumes in mounted.items() if volumes} == LOADING | {"storage"}
 
 
 def test_what_lies_in_memory_is_bounded(services: dict[str, dict[str, Any]]) -> None:
-    for name in OURS:
-        assert services[name]["tmpfs"] == ["/tmp:size=1g"]
+    for name, service in services.items():
+        assert all(":size=" in folder for folder in service["tmpfs"]), name
 
 
 def test_the_models_are_published_before_a_worker_starts(
@@ -192,12 +341,12 @@ def test_the_models_are_published_before_a_worker_starts(
 def test_every_role_is_one_the_image_knows(services: dict[str, dict[str, Any]]) -> None:
     script = (ROOT / "deploy" / "role.sh").read_text()
 
-    for name in OURS:
+    for name in OURS - {"storage", "demo"}:
         assert services[name]["command"] == [name]
         assert f"\n  {name})" in script
 
 
 def test_what_serves_waits_for_the_tables(services: dict[str, dict[str, Any]]) -> None:
-    for name in OURS - {"migrate"}:
+    for name in OURS - {"migrate", "storage", "demo"}:
         waited_for = services[name]["depends_on"]["migrate"]
         assert waited_for["condition"] == "service_completed_successfully"

@@ -53,3 +53,20 @@ def test_both_images_run_as_a_user() -> None:
     users = [line for line in lines() if line.startswith("USER ")]
 
     assert users == ["USER 10001:10001", "USER 10001:10001"]
+
+
+def test_the_base_is_pinned() -> None:
+    (argument,) = [line for line in lines() if line.startswith("ARG BASE=")]
+
+    assert argument == "ARG BASE=python:3.11-slim-bookworm"
+
+
+def test_what_serves_has_nothing_to_install_with() -> None:
+    assert "python3 -m venv --without-pip /opt/venv" in "\n".join(lines())
+
+
+def test_the_image_knows_of_every_role_whether_it_is_well() -> None:
+    (check,) = [line for line in lines() if line.startswith("HEALTHCHECK")]
+
+    assert check.endswith('CMD ["python", "deploy/health.py"]')
+    assert ">/tmp/role" in (ROOT / "deploy" / "role.sh").read_text()

@@ -13,7 +13,7 @@ annotations:
   {{- end }}
 {{- end -}}
 
-{{/* An agent that runs once, before all else, and writes what the role reads to one file. */}}
+{{/* An agent that runs once, before all else, and writes each key that the role reads to a file. */}}
 {{- define "mlservice.vault" -}}
 {{- $vault := .root.Values.secrets.vault -}}
 {{- $secret := ternary "owner" "app" (not (empty .facts.owner)) -}}
@@ -28,25 +28,15 @@ vault.hashicorp.com/role: {{ ternary $vault.ownerRole $vault.role (eq $secret "o
 {{- with $vault.address }}
 vault.hashicorp.com/service: {{ . | quote }}
 {{- end }}
-vault.hashicorp.com/agent-inject-secret-app: {{ printf "%s/data/%s/app" $vault.mount $vault.path | quote }}
-vault.hashicorp.com/agent-inject-template-app: |
-  {{- include "mlservice.vaultTemplate" (dict "path" (printf "%s/data/%s/app" $vault.mount $vault.path) "keys" (concat (include "mlservice.requiredKeys" . | fromJsonArray) .facts.optional)) | nindent 2 }}
-{{- with .facts.owner }}
-vault.hashicorp.com/agent-inject-secret-owner: {{ printf "%s/data/%s/owner" $vault.mount $vault.path | quote }}
-vault.hashicorp.com/agent-inject-template-owner: |
-  {{- include "mlservice.vaultTemplate" (dict "path" (printf "%s/data/%s/owner" $vault.mount $vault.path) "keys" .) | nindent 2 }}
+vault.hashicorp.com/preserve-secret-case: "true"
+{{- $keys := dict "app" (concat (include "mlservice.requiredKeys" . | fromJsonArray) .facts.optional) "owner" (.facts.owner | default list) }}
+{{- range $part, $names := $keys }}
+{{- $path := printf "%s/data/%s/%s" $vault.mount $vault.path $part }}
+{{- range $names }}
+vault.hashicorp.com/agent-inject-secret-{{ . }}: {{ $path | quote }}
+vault.hashicorp.com/agent-inject-template-{{ . }}: {{ printf "{{ with secret %q }}{{ with .Data.data.%s }}{{ . }}{{ end }}{{ end }}" $path . | squote }}
 {{- end }}
-{{- end -}}
-
-{{/* Lines that a shell reads, each value in quotes that nothing in it can end. */}}
-{{- define "mlservice.vaultTemplate" -}}
-{{ printf "{{- with secret %q }}" .path }}
-{{- range .keys }}
-{{ printf "{{- with .Data.data.%s }}" . }}
-{{ printf "export %s='{{ . | replaceAll \"'\" \"'\\\\''\" }}'" . }}
-{{ "{{- end }}" }}
 {{- end }}
-{{ "{{- end }}" }}
 {{- end -}}
 
 {{- define "mlservice.requiredKeys" -}}
@@ -77,10 +67,6 @@ volumes:
   {{- if .facts.loads }}
   - name: models
     emptyDir: {sizeLimit: {{ .root.Values.modelsSize }}}
-  {{- end }}
-  {{- if eq .role "models" }}
-  - name: work
-    emptyDir: {sizeLimit: {{ $values.workSize }}}
   {{- end }}
   {{- if include "mlservice.isVault" .root }}
   # For Vault's agent alone: no container of the service mounts it.
@@ -128,8 +114,10 @@ volumes:
 {{- end }}
 {{- end }}
 {{- if include "mlservice.isVault" $root }}
-- name: SECRETS_FILES
-  value: {{ ternary "/vault/secrets/app /vault/secrets/owner" "/vault/secrets/app" (not (empty .facts.owner)) }}
+{{- range concat (include "mlservice.requiredKeys" . | fromJsonArray) .facts.optional (.facts.owner | default list) }}
+- name: {{ . }}_FILE
+  value: /vault/secrets/{{ . }}
+{{- end }}
 {{- else }}
 {{- range include "mlservice.requiredKeys" . | fromJsonArray }}
 - name: {{ . }}
@@ -159,9 +147,6 @@ volumeMounts:
   {{- if .facts.loads }}
   - {name: models, mountPath: /models}
   {{- end }}
-  {{- if eq .role "models" }}
-  - {name: work, mountPath: /work}
-  {{- end }}
 {{- end -}}
 
 {{/* They wait within bounds: who waits in vain fails, says for what, and is started again. */}}
@@ -174,13 +159,6 @@ volumeMounts:
   args: [wait_for, {{ . }}, "--seconds", {{ $call.root.Values.waitSeconds | quote }}]
   resources: {{ toYaml $call.root.Values.waiting.resources | nindent 4 }}
   {{- include "mlservice.container" $call | nindent 2 }}
-{{- end }}
-{{- if eq .role "models" }}
-# The pipeline writes beside itself, and the image's own files are not to be written.
-- name: copy
-  command: [cp, --recursive, /app/., /work]
-  resources: {{ toYaml .root.Values.waiting.resources | nindent 4 }}
-  {{- include "mlservice.container" . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
@@ -199,7 +177,7 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 5
 {{- else }}
-{{- $command := printf "command: [sh, deploy/role.sh, python, deploy/health.py, %s]" .role }}
+{{- $command := printf "command: [python, deploy/health.py, %s]" .role }}
 startupProbe:
   exec: { {{- $command -}} }
   periodSeconds: 10
