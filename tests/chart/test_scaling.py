@@ -76,6 +76,17 @@ def test_what_keda_asks_the_database_is_the_backlog_of_each_lane(
     assert sum(counts.values()) == Prediction.objects.waiting().count()
 
 
+@pytest.mark.parametrize("role", sorted(POOLS))
+def test_the_history_is_not_read_for_it(db: None, role: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {query(role)}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert {"prediction_to_publish", "prediction_published"} <= set(re.findall(r"\w+", plan))
+    assert "Seq Scan" not in plan
+
+
 @every_case
 def test_a_drain_takes_one_pod_of_a_role_at_a_time(case: str) -> None:
     budgets = of_kind(case, "PodDisruptionBudget")
