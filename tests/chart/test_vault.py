@@ -107,7 +107,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("method", "path"), REFUSED)
 def test_the_services_policy_opens_nothing_else(roles: Roles, method: str, path: str) -> None:
-    body = {"data": {}} if method == "POST" else None
+    body: Any = {"data": {}} if method == "POST" else None
 
     status, _ = roles.vault.ask(method, path, body, token=roles.app)
 

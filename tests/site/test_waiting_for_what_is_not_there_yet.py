@@ -5,7 +5,7 @@ from threading import Timer
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from ml_models.models import MLModel, ModelVersion
 from mlservice.management.commands import wait_for
@@ -15,7 +15,7 @@ from mlservice.management.commands import wait_for
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wait_for, "PAUSE_SECONDS", 0.01)
     # The test's own transaction must outlast the command.
-    monkeypatch.setattr(wait_for.connections, "close_all", lambda: None)
+    monkeypatch.setattr(connections, "close_all", lambda: None)
 
 
 @pytest.mark.parametrize("what", ["database", "migrations", "models"])

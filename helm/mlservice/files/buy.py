@@ -49,14 +49,16 @@ def main():
     me = {"Authorization": f"Bearer {token}"}
     if is_empty:
         call("POST", "wallet/top-ups", {"amount": TOP_UP_CREDITS, "provider": "demo"}, **me)
-    model = min(call("GET", "models")["results"], key=lambda each: each["price"])
+    cheapest = min(call("GET", "models")["results"], key=lambda each: each["price"])
+    model = call("GET", f"models/{cheapest['slug']}")
     before = call("GET", "wallet", **me)["balance"]
     wanted = {"model": model["slug"], "input": model["example"]}
     made = call("POST", "predictions", wanted, Prefer="wait=60", **me)
     after = call("GET", "wallet", **me)["balance"]
     if made["status"] != "succeeded" or before - after != made["cost"] or not made["cost"]:
-        sys.exit(f"{made['status']}, cost {made['cost']}, balance {before} -> {after}: {made['error']}")
-    print(f"{model['slug']} predicted {made['output'][0]['prediction']} for {made['cost']} credits.")
+        sys.exit(f"{made['status']}, cost {made['cost']}, {before} -> {after}: {made['error']}")
+    predicted = made["output"][0]["prediction"]
+    sys.stdout.write(f"{model['slug']} predicted {predicted} for {made['cost']} credits.\n")
 
 
 main()
