@@ -20,6 +20,7 @@ case "${1:-web}" in
   # It looks at the clock often, so that its health can be told from its turning.
   beat) celery_ beat --schedule /tmp/beat-schedule --pidfile= --max-interval 5 ;;
   migrate) exec python manage.py prepare_database ;;
+  wait_for) exec python manage.py "$@" ;;
   models)
     # DVC writes beside what it reads, and the image's own files cannot be written.
     cp -R . /tmp/checkout

@@ -1,0 +1,1 @@
+../../../deploy/postgres/create_role.sh
