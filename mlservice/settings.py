@@ -28,8 +28,13 @@ env.read_env(BASE_DIR / ".env")
 VERSION = "0.1.0"
 SECRET_KEY = env.str("SECRET_KEY")
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY")
-if len(JWT_SIGNING_KEY) < 32:
-    raise ImproperlyConfigured("JWT_SIGNING_KEY must have at least 32 characters.")
+# Earlier keys: what they signed is still taken, and nothing is signed with them any more.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+JWT_SIGNING_KEY_FALLBACKS = env.list("JWT_SIGNING_KEY_FALLBACKS", default=[])
+if any(len(key) < 32 for key in (JWT_SIGNING_KEY, *JWT_SIGNING_KEY_FALLBACKS)):
+    raise ImproperlyConfigured(
+        "JWT_SIGNING_KEY and each of JWT_SIGNING_KEY_FALLBACKS must have at least 32 characters."
+    )
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("DEMO_MODE", default=False)
 DEMO_ADMIN_PASSWORD = env.str("DEMO_ADMIN_PASSWORD", default="")
@@ -259,6 +264,7 @@ REST_FRAMEWORK = {
 
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
+    "AUTH_TOKEN_CLASSES": ("mlservice.lib.keys.AccessToken",),
     "ALGORITHM": "HS256",
     "AUDIENCE": "mlservice",
     "ISSUER": "mlservice",
