@@ -377,6 +377,14 @@ if not 0 < MODEL_FETCH_SECONDS < PREDICTION_TIME_LIMIT_SECONDS:
     raise ImproperlyConfigured("MODEL_FETCH_SECONDS must be less than the task's time limit.")
 WEB_THREADS = env.int("WEB_THREADS", default=32)
 
+# --- What is kept for how long --------------------------------------------------------
+
+# Days; 0 keeps for ever. Never the ledger, nor what a prediction cost.
+PREDICTION_RETENTION_DAYS = env.int("PREDICTION_RETENTION_DAYS", default=0)
+SIGN_IN_RETENTION_DAYS = env.int("SIGN_IN_RETENTION_DAYS", default=0)
+if min(PREDICTION_RETENTION_DAYS, SIGN_IN_RETENTION_DAYS) < 0:
+    raise ImproperlyConfigured("Days of retention must not be negative.")
+
 # --- Celery --------------------------------------------------------------------------
 
 # The prediction row is the outbox and the result; the broker only carries ids.
@@ -432,6 +440,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "send-letters": {"task": "mail.send_letters", "schedule": 30, "options": {"expires": 30}},
+    # In turns through the night, for letters go out between them.
+    "prune": {
+        "task": "mlservice.prune",
+        "schedule": crontab(hour="3-5", minute="*/5"),
+        "options": {"expires": 300},
+    },
     "prune-letters": {"task": "mail.prune_letters", "schedule": crontab(hour=2, minute=45)},
 }
 

@@ -1,10 +1,12 @@
 """Duties that need several apps."""
 
+from dataclasses import asdict
+
 import structlog
 from celery import shared_task
 
 from mlservice.audit import audit
-from mlservice.removal import remove_what_leavers_sent
+from mlservice.removal import RUN_SECONDS, prune, remove_what_leavers_sent
 
 logger = structlog.get_logger(__name__)
 
@@ -30,3 +32,11 @@ def remove_data_of_closed_accounts() -> None:
     """Remove rows and results of closed accounts, slice by slice."""
     if done := remove_what_leavers_sent():
         logger.info("data_of_closed_accounts_removed", accounts=done)
+
+
+@shared_task(name="mlservice.prune", time_limit=300, soft_time_limit=290)
+def prune_what_is_outdated() -> None:
+    """Remove what is past its time, for as long as letters may wait."""
+    pruned = prune(seconds=RUN_SECONDS)
+    if any((pruned.predictions, pruned.sign_ins, pruned.sessions)):
+        logger.info("pruned", **asdict(pruned))
