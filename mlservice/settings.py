@@ -196,6 +196,8 @@ LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL
 DATABASE_PREPARES = LISTEN_DATABASE_URL == DATABASE_URL
 if env.str("DATABASE_PREPARES", default=""):
     DATABASE_PREPARES = env.bool("DATABASE_PREPARES")
+# Nor does a cursor that outlives its transaction, such as a long list is read by.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = not DATABASE_PREPARES
 if DATABASE_PREPARES:
     # Planned once, and not again for each list that is a little longer.
     said = DATABASES["default"]["OPTIONS"].get("options", "")
