@@ -22,12 +22,12 @@ PASSWORD = "a-new-password-of-letters-only"
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder() -> Path:
     # Sockets need a short path, and the database's account must pass through.
     made = Path(tempfile.mkdtemp(prefix="mlservice-passwords-", dir="/tmp"))
     remove_in_the_end(made)
     made.chmod(0o711)
-    yield made
+    return made
 
 
 @pytest.fixture
