@@ -1,4 +1,4 @@
-"""Data are removed by age while work ends beside it: no end is lost, and nothing is removed twice."""
+"""Data are removed by age while work ends beside it: no end is lost, none is emptied twice."""
 
 import math
 
