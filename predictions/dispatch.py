@@ -17,7 +17,11 @@ GROUP_MAX_BYTES = 8_000_000
 
 
 def mark_group(
-    group_id: UUID, *, max_rows: int, lane: Lane = INTERACTIVE
+    group_id: UUID,
+    *,
+    max_rows: int,
+    max_predictions: int | None = None,
+    lane: Lane = INTERACTIVE,
 ) -> tuple[list[UUID], int]:
     """Mark the next group of a lane's rows of one version published; return ids and row count.
 
@@ -25,7 +29,8 @@ def mark_group(
     process is found and its neighbours are spared.
     """
     marked = MARK_GROUP.run(
-        group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk
+        *(group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk),
+        max_predictions,
     )
     return [row[0] for row in marked], sum(row[1] for row in marked)
 
@@ -33,7 +38,7 @@ def mark_group(
 # Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
 MARK_GROUP = Statement(
     "mark_group",
-    ["uuid", "bigint", "bigint", "int", "bool"],
+    ["uuid", "bigint", "bigint", "int", "bool", "bigint"],
     """
 WITH ranked AS (
     SELECT id, version_id, attempt, rows_total, octet_length(input) AS bytes,
@@ -45,7 +50,8 @@ WITH ranked AS (
 ), candidate AS (
     SELECT ranked.id,
            sum(ranked.rows_total) OVER (ORDER BY ranked.turn, ranked.id) AS rows_so_far,
-           sum(ranked.bytes) OVER (ORDER BY ranked.turn, ranked.id) AS bytes_so_far
+           sum(ranked.bytes) OVER (ORDER BY ranked.turn, ranked.id) AS bytes_so_far,
+           row_number() OVER (ORDER BY ranked.turn, ranked.id) AS place
     FROM ranked, head
     WHERE ranked.version_id = head.version_id
       AND CASE WHEN head.attempt > 0 THEN ranked.id = head.id ELSE ranked.attempt = 0 END
@@ -53,7 +59,7 @@ WITH ranked AS (
     SELECT id FROM predictions_prediction
     WHERE id IN (
         SELECT id FROM candidate
-        WHERE rows_so_far <= $2 AND bytes_so_far <= $3
+        WHERE rows_so_far <= $2 AND bytes_so_far <= $3 AND ($6 IS NULL OR place <= $6)
         UNION SELECT id FROM head
     ) AND status = 'starting' AND published_at IS NULL
     ORDER BY id FOR UPDATE SKIP LOCKED

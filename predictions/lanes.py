@@ -6,6 +6,7 @@ window stays in the table, where groups grow.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 
 from django.conf import settings
 from django.db import connection
@@ -20,6 +21,7 @@ from predictions.models import Worker
 LOST_AFTER_SECONDS = 30
 SURELY_LOST_AFTER_SECONDS = 60
 WORKER_ALIVE_SECONDS = 20
+COUNTED_AT_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,15 @@ SELECT coalesce(min(children - 1) FILTER (WHERE is_shared), sum(children), 0) FR
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How many groups of a lane are open and begun, and whether anything waits to be published.
+    """How many groups of a lane are open and begun, and how many predictions wait to be published.
 
-    A group is open that was published lately and is not claimed yet.
+    A group is open that was published lately and is not claimed yet. Of those that wait
+    so many are counted that there is a share for each child.
     """
 
     open_groups: int
     begun_groups: int
-    has_waiting: bool
+    waiting: int
 
     @property
     def groups(self) -> int:
@@ -93,16 +96,23 @@ class Traffic:
         wanted = idle if lane.is_bulk else max(idle, (children + 1) // 2)
         return wanted - self.open_groups
 
+    def share(self, room: int) -> int:
+        """Say how many of those that wait go out together where there is room for more groups.
+
+        One group of all of them would leave the other children idle.
+        """
+        return ceil(self.waiting / max(1, room))
+
 
 def traffic() -> dict[Lane, Traffic]:
     """Look at both lanes at once."""
-    seen = TRAFFIC.run(settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS)
+    seen = TRAFFIC.run(settings.PREDICTION_BULK_ROWS, LOST_AFTER_SECONDS, COUNTED_AT_MOST)
     return {lane: Traffic(*row) for lane, row in zip(LANES, seen, strict=True)}
 
 
 TRAFFIC = Statement(
     "traffic",
-    ["int", "float8"],
+    ["int", "float8", "bigint"],
     """
 WITH lane (is_bulk) AS (VALUES (false), (true)),
 open AS (
@@ -116,9 +126,11 @@ begun AS (
     FROM predictions_prediction WHERE status = 'processing' GROUP BY 1
 )
 SELECT coalesce(open.groups, 0), coalesce(begun.groups, 0),
-    EXISTS (SELECT FROM predictions_prediction
-            WHERE status = 'starting' AND published_at IS NULL
-              AND (rows_total > $1) = lane.is_bulk)
+    (SELECT count(*) FROM (
+        SELECT FROM predictions_prediction
+        WHERE status = 'starting' AND published_at IS NULL AND (rows_total > $1) = lane.is_bulk
+        LIMIT $3
+    ) AS waiting)
 FROM lane LEFT JOIN open USING (is_bulk) LEFT JOIN begun USING (is_bulk)
 ORDER BY lane.is_bulk
 """,

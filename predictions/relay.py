@@ -85,7 +85,7 @@ class Relay:
         return Listener(["prediction_submitted", "prediction_finished"])
 
     def publish_windows(self) -> bool:
-        """Publish groups until each lane is full or empty; say whether work remains.
+        """Publish groups until each lane is full or empty; say whether to look again soon.
 
         Without a broker nothing is marked: rows would be written and taken back each second.
         """
@@ -102,17 +102,29 @@ class Relay:
             self.windows_read_at = time.monotonic()
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
-        """Publish groups until the lane's window is full or nothing waits; say whether any may."""
+        """Publish groups until the lane is full or empty; say whether to look again soon."""
         room = traffic.room(lane, self.windows[lane])
-        return traffic.has_waiting and all(
-            self.publish_group(lane) for _ in range(room) if not self.stopped.is_set()
+        if lane.is_bulk and room <= 0:
+            # The end of a group wakes the relay; of a claim, which makes room for small ones,
+            # nobody tells.
+            return False
+        share = traffic.share(room)
+        return traffic.waiting > 0 and all(
+            self.publish_group(lane, max_predictions=share)
+            for _ in range(min(room, traffic.waiting))
+            if not self.stopped.is_set()
         )
 
-    def publish_group(self, lane: Lane = lanes.INTERACTIVE) -> bool:
+    def publish_group(
+        self, lane: Lane = lanes.INTERACTIVE, *, max_predictions: int | None = None
+    ) -> bool:
         """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
         group_id = new_id()
         ids, rows = dispatch.mark_group(
-            group_id, max_rows=settings.PREDICTION_GROUP_MAX_ROWS, lane=lane
+            group_id,
+            max_rows=settings.PREDICTION_GROUP_MAX_ROWS,
+            max_predictions=max_predictions,
+            lane=lane,
         )
         if not ids:
             return False

@@ -100,7 +100,7 @@ def test_what_is_predicted_in_bulk_fills_the_window_until_it_is_done(
 
     seen = traffic()[BULK]
     assert sent == [("bulk", 1)]
-    assert (seen.open_groups, seen.begun_groups, seen.has_waiting) == (0, 1, True)
+    assert (seen.open_groups, seen.begun_groups, seen.waiting) == (0, 1, 1)
     assert seen.room(BULK, window(BULK)) == 0
 
 
@@ -140,7 +140,7 @@ def test_a_claimed_small_group_makes_room_for_the_next(
 def test_small_groups_are_ready_for_idle_children_and_for_half_of_all_at_least(
     open_groups: int, begun_groups: int, children: int, expected: int
 ) -> None:
-    seen = Traffic(open_groups, begun_groups, has_waiting=True)
+    seen = Traffic(open_groups, begun_groups, waiting=1)
 
     assert seen.room(INTERACTIVE, children) == expected
 
@@ -152,7 +152,7 @@ def test_small_groups_are_ready_for_idle_children_and_for_half_of_all_at_least(
 def test_bulk_groups_fill_their_window_until_they_are_done(
     open_groups: int, begun_groups: int, children: int, expected: int
 ) -> None:
-    seen = Traffic(open_groups, begun_groups, has_waiting=True)
+    seen = Traffic(open_groups, begun_groups, waiting=1)
 
     assert seen.room(BULK, children) == expected
 
@@ -174,7 +174,29 @@ def test_while_all_children_work_what_waits_grows_into_one_group(
 
     assert sent == [("predictions", 1)]
     seen = traffic()[INTERACTIVE]
-    assert (seen.open_groups, seen.begun_groups, seen.has_waiting) == (1, 2, True)
+    assert (seen.open_groups, seen.begun_groups, seen.waiting) == (1, 2, 2)
+
+
+def test_what_waits_is_parted_among_the_idle_children(
+    alice: User, bob: User, published_version: ModelVersion, sent: list[tuple[str, int]]
+) -> None:
+    record_heartbeat(name="node", children=3, queues=BOTH)
+    for user in (alice, alice, alice, bob, bob):
+        make_prediction(user)
+
+    Relay().publish_windows()
+
+    assert sent == [("predictions", 2), ("predictions", 2), ("predictions", 1)]
+    assert traffic()[INTERACTIVE].waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "room", "expected"), [(5, 3, 2), (1, 3, 1), (6, 1, 6), (6, 0, 6), (6, -1, 6)]
+)
+def test_a_share_is_what_each_group_takes_when_all_that_waits_goes_out(
+    waiting: int, room: int, expected: int
+) -> None:
+    assert Traffic(open_groups=0, begun_groups=0, waiting=waiting).share(room) == expected
 
 
 def test_the_lanes_are_looked_at_apart(
@@ -187,8 +209,8 @@ def test_the_lanes_are_looked_at_apart(
     seen = traffic()
 
     assert seen == {
-        INTERACTIVE: Traffic(open_groups=1, begun_groups=0, has_waiting=False),
-        BULK: Traffic(open_groups=0, begun_groups=0, has_waiting=True),
+        INTERACTIVE: Traffic(open_groups=1, begun_groups=0, waiting=0),
+        BULK: Traffic(open_groups=0, begun_groups=0, waiting=1),
     }
 
 
