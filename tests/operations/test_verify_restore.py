@@ -133,9 +133,9 @@ SPOILT = {
         "public.billing_ledgerentry_id_seq is at 1, and billing_ledgerentry has",
     ),
     "a migration not applied": (
-        "DELETE FROM django_migrations WHERE app = 'predictions' AND name LIKE '0008%'",
+        "DELETE FROM django_migrations WHERE app = 'predictions' AND name LIKE '0009%'",
         "migrations",
-        "predictions.0008_prunings is not applied.",
+        "predictions.0009_prunings is not applied.",
     ),
     "a migration of a later release": (
         "INSERT INTO django_migrations (app, name, applied) VALUES ('billing', '9999_x', now())",

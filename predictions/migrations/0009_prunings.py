@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0007_fewer_entries_in_indexes'),
+        ('predictions', '0008_texts_are_packed_quickly'),
     ]
 
     operations = [
