@@ -22,9 +22,9 @@ RUN_SECONDS = 30
 class Pruned:
     """What a run removed, or would: predictions' data, notes on sign-ins, sessions."""
 
-    predictions: int
-    sign_ins: int
-    sessions: int
+    predictions: int = 0
+    sign_ins: int = 0
+    sessions: int = 0
     is_whole: bool = True
 
 

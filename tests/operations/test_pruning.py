@@ -23,7 +23,7 @@ from ml_models.models import ModelVersion
 from mlservice.audit import run_checks
 from mlservice.lib.ids import first_id_at
 from mlservice.removal import Pruned, prune
-from mlservice.tasks import prune_what_is_outdated
+from mlservice.tasks import prune as prune_duty
 from predictions import removal, runner
 from predictions.models import Prediction, Pruning
 from predictions.removal import Outdated
@@ -281,7 +281,7 @@ def test_the_duty_works_in_turns_at_night(alice: User, published_version: ModelV
     duty = settings.CELERY_BEAT_SCHEDULE["prune"]
     finished(alice, days=DAYS + 1)
 
-    prune_what_is_outdated()
+    prune_duty()
 
     assert with_data() == set()
     assert duty["schedule"].hour == {3, 4, 5}
