@@ -109,13 +109,14 @@ def of_sequences() -> Iterator[Trouble]:
     quote = connection.ops.quote_name
     for model in _stored():
         key, table = model._meta.pk, model._meta.db_table
+        column = str(key.column)
         if not isinstance(key, AutoField):
             continue
-        ((sequence,),) = _ask(SEQUENCE, [quote(table), key.column])
+        ((sequence,),) = _ask(SEQUENCE, [quote(table), column])
         if sequence is None:
-            yield Trouble(f"{table}.{key.column} has no sequence.", RESTORE)
+            yield Trouble(f"{table}.{column} has no sequence.", RESTORE)
             continue
-        newest = f"(SELECT coalesce(max({quote(key.column)}), 0) FROM {quote(table)})"  # noqa: S608
+        newest = f"(SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)})"  # noqa: S608
         ((highest, given),) = _ask(f"SELECT {newest}, last_value FROM {sequence}")  # noqa: S608
         if given < highest:
             mend = f"As the owner: SELECT setval('{sequence}', {highest});"
@@ -187,7 +188,7 @@ def _stored() -> list[type[Model]]:
 
 def _missing_guards(model: type[Model]) -> Iterator[str]:
     with connection.cursor() as cursor:
-        there = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        there: Any = connection.introspection.get_constraints(cursor, model._meta.db_table)
     for named in (*model._meta.constraints, *model._meta.indexes):
         if named.name not in there:
             yield named.name

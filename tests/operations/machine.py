@@ -10,7 +10,8 @@ from pathlib import Path
 from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import system_user
 from mlservice.embedded.home import Home
-from tests.debian import RabbitMQ, is_rabbitmq_installed
+from tests.debian import is_rabbitmq_installed
+from tests.debian.rabbitmq import RabbitMQ
 from tests.exits import at_exit, end_with_the_parent
 
 

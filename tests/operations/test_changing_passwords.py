@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 from amqp.exceptions import AccessRefused
 
-from tests.debian import INSTALLED, RabbitMQ, is_rabbitmq_installed
+from tests.debian import is_rabbitmq_installed
+from tests.debian.rabbitmq import INSTALLED, RabbitMQ
 from tests.e2e.environment import PLAIN
 from tests.exits import remove_in_the_end
 from tests.operations.machine import Machine

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -115,10 +116,10 @@ def test_a_request_that_is_sent_again_finds_its_prediction_though_it_is_emptied(
     api: ApiOf, alice: User, published_version: ModelVersion
 ) -> None:
     body = {"model": "linear-regression", "input": published_version.example}
-    headers = {"HTTP_IDEMPOTENCY_KEY": "once"}
 
     def send() -> Any:
-        return api(alice).post("/api/v1/predictions", body, format="json", **headers)
+        client = api(alice)
+        return client.post("/api/v1/predictions", body, format="json", HTTP_IDEMPOTENCY_KEY="once")
 
     first = send().json()
     runner.run([UUID(first["id"])])
@@ -185,7 +186,8 @@ def test_a_run_out_of_time_goes_on_in_the_next(
     for _ in range(5):
         finished(alice, days=DAYS + 1)
     moments = iter([0.0, 1.0, 2.0])
-    monkeypatch.setattr(removal.time, "monotonic", lambda: next(moments))
+    clock = SimpleNamespace(monotonic=lambda: next(moments))
+    monkeypatch.setattr("predictions.removal.time", clock)
     outdated = Outdated.after(days=DAYS)
 
     first = outdated.remove(ends_at=1.5)
@@ -278,7 +280,7 @@ def test_notes_on_sign_ins_and_dead_sessions_go_as_well(
 
 
 def test_the_duty_works_in_turns_at_night(alice: User, published_version: ModelVersion) -> None:
-    duty = settings.CELERY_BEAT_SCHEDULE["prune"]
+    duty: Any = settings.CELERY_BEAT_SCHEDULE["prune"]
     finished(alice, days=DAYS + 1)
 
     prune_duty()
