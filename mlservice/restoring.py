@@ -117,10 +117,11 @@ def of_sequences() -> Iterator[Trouble]:
             yield Trouble(f"{table}.{column} has no sequence.", RESTORE)
             continue
         newest = f"(SELECT coalesce(max({quote(column)}), 0) FROM {quote(table)})"  # noqa: S608
-        ((highest, given),) = _ask(f"SELECT {newest}, last_value FROM {sequence}")  # noqa: S608
-        if given < highest:
+        given = "last_value - (NOT is_called)::int"
+        ((highest, last),) = _ask(f"SELECT {newest}, {given} FROM {sequence}")  # noqa: S608
+        if last < highest:
             mend = f"As the owner: SELECT setval('{sequence}', {highest});"
-            yield Trouble(f"{sequence} is at {given}, and {table} has {highest} already.", mend)
+            yield Trouble(f"{sequence} is at {last}, and {table} has {highest} already.", mend)
 
 
 SEQUENCE = "SELECT pg_get_serial_sequence(%s, %s)"

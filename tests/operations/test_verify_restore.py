@@ -132,6 +132,11 @@ SPOILT = {
         "sequences",
         "public.billing_ledgerentry_id_seq is at 1, and billing_ledgerentry has",
     ),
+    "a sequence that gives its last number again": (
+        "SELECT setval('billing_hold_id_seq', max(id), false) FROM billing_hold",
+        "sequences",
+        "public.billing_hold_id_seq is at",
+    ),
     "a migration not applied": (
         "DELETE FROM django_migrations WHERE app = 'predictions' AND name LIKE '0009%'",
         "migrations",
