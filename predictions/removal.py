@@ -95,6 +95,6 @@ def slices(predictions: PredictionQuerySet) -> Iterator[list[UUID]]:
 @transaction.atomic
 def _empty(ids: list[UUID]) -> int:
     """Empty a slice, and return how many; what somebody else has in hand is left for later."""
-    free = Prediction.objects.filter(pk__in=ids).order_by("pk")
+    free = Prediction.objects.filter(pk__in=ids, data_removed=False).order_by("pk")
     locked = list(free.select_for_update(skip_locked=True).values_list("pk", flat=True))
     return Prediction.objects.filter(pk__in=locked).update(**NOTHING)
