@@ -1,5 +1,5 @@
 # The commands of this project, in the order a newcomer needs them.
-.PHONY: setup run test races faults chaos mutants mutmut e2e compose-test screenshots bench bench-quick bench-history bench-books lint types format seed
+.PHONY: setup run test races faults chaos mutants mutmut restore-test upgrade-test e2e compose-test screenshots bench bench-quick bench-history bench-books lint types format seed
 
 # The fault tests bring servers of their own; nobody's others are asked or started.
 UNSHARED = DATABASE_URL=postgresql:///unused BROKER_URL=memory://
@@ -14,6 +14,8 @@ faults: setup ; $(UNSHARED) .venv/bin/python -m pytest tests/faults
 chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or $(MINUTES),30) $(ARGS)
 mutants: setup ; FAULTS=short .venv/bin/python -m tests.mutants $(or $(LIST),money) $(PART)
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
+restore-test: setup ; .venv/bin/python -m pytest tests/operations/test_restoring.py
+upgrade-test: setup ; .venv/bin/python -m pytest tests/operations/test_upgrading.py
 e2e: setup ; LOOKS=all .venv/bin/python -m pytest -m browser
 compose-test: setup ; .venv/bin/python -m tests.compose --log docs/compose-test.log $(ARGS)
 screenshots: setup ; .venv/bin/python -m pytest tests/e2e/picture_book.py

@@ -45,7 +45,7 @@ def find_asked(token: str) -> tuple[User, str]:
     except signing.BadSignature as error:
         raise LinkNotGood from error
     user = User.objects.filter(pk=pk, is_active=True).first()
-    if user is None or letters.state_of(user) != state:
+    if user is None or not letters.is_state_of(user, state):
         raise LinkNotGood
     return user, email
 

@@ -16,10 +16,16 @@ from mlservice.lib.mail.outbox import queue_letters, write_letter
 PAUSE_MINUTES = 10
 
 
-def state_of(user: User) -> str:
+def state_of(user: User, *, key: str | None = None) -> str:
     """Give a mark that changes with address, password and signing out everywhere."""
     text = f"{user.pk}:{user.email}:{user.password}:{user.sign_outs}"
-    return salted_hmac("accounts.state", text).hexdigest()[:20]
+    return salted_hmac("accounts.state", text, secret=key).hexdigest()[:20]
+
+
+def is_state_of(user: User, mark: str) -> bool:
+    """Say whether the mark is the user's still, made with this key or with an earlier one."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(state_of(user, key=key) == mark for key in keys)
 
 
 def send_confirmation(user: User, *, email: str, token: str) -> None:

@@ -1,12 +1,31 @@
-"""What is left of a closed account is removed afterwards: the only place that joins the two."""
+"""What is past its time is removed: the only place that joins the apps' own removals.
 
+The ledger, prices, costs and holds are never touched.
+"""
+
+import math
 import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
 
 from accounts.closing import leavers_with_data, note_data_removed
-from predictions.removal import remove_rows
+from accounts.outdated import outdated_sessions, outdated_sign_ins
+from predictions.removal import Outdated, remove_rows
 
 # The duties share one child, and letters must not wait long for it.
 RUN_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a run removed, or would: predictions' data, notes on sign-ins, sessions."""
+
+    predictions: int = 0
+    sign_ins: int = 0
+    sessions: int = 0
+    is_whole: bool = True
 
 
 def remove_what_leavers_sent() -> int:
@@ -18,3 +37,33 @@ def remove_what_leavers_sent() -> int:
         note_data_removed(user_id=user_id)
         done += 1
     return done
+
+
+def count_prunable() -> Pruned:
+    """Count what `prune` would remove by the settings of now."""
+    days = settings.PREDICTION_RETENTION_DAYS
+    return Pruned(
+        predictions=Outdated.after(days=days).predictions().count() if days else 0,
+        sign_ins=sum(notes.count() for notes in _sign_ins()),
+        sessions=outdated_sessions().count(),
+    )
+
+
+def prune(*, seconds: float = math.inf) -> Pruned:
+    """Remove what is past the time that the settings give it; 0 days keep it for ever.
+
+    No slice of predictions is begun after so many seconds: the next run goes on there.
+    """
+    ends_at, days = time.monotonic() + seconds, settings.PREDICTION_RETENTION_DAYS
+    removed, is_whole = Outdated.after(days=days).remove(ends_at=ends_at) if days else (0, True)
+    return Pruned(
+        predictions=removed,
+        sign_ins=sum(notes.delete()[0] for notes in _sign_ins()),
+        sessions=outdated_sessions().delete()[0],
+        is_whole=is_whole,
+    )
+
+
+def _sign_ins() -> list[Any]:
+    days = settings.SIGN_IN_RETENTION_DAYS
+    return outdated_sign_ins(days=days) if days else []

@@ -30,8 +30,13 @@ read_secret_files()
 VERSION = "0.1.0"
 SECRET_KEY = env.str("SECRET_KEY")
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY")
-if len(JWT_SIGNING_KEY) < 32:
-    raise ImproperlyConfigured("JWT_SIGNING_KEY must have at least 32 characters.")
+# Earlier keys: what they signed is still taken, and nothing is signed with them any more.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+JWT_SIGNING_KEY_FALLBACKS = env.list("JWT_SIGNING_KEY_FALLBACKS", default=[])
+if any(len(key) < 32 for key in (JWT_SIGNING_KEY, *JWT_SIGNING_KEY_FALLBACKS)):
+    raise ImproperlyConfigured(
+        "JWT_SIGNING_KEY and each of JWT_SIGNING_KEY_FALLBACKS must have at least 32 characters."
+    )
 DEBUG = env.bool("DEBUG", default=False)
 DEMO_MODE = env.bool("DEMO_MODE", default=False)
 DEMO_ADMIN_PASSWORD = env.str("DEMO_ADMIN_PASSWORD", default="")
@@ -198,6 +203,8 @@ LISTEN_DATABASE_URL = env.str("LISTEN_DATABASE_URL", default="") or DATABASE_URL
 DATABASE_PREPARES = LISTEN_DATABASE_URL == DATABASE_URL
 if env.str("DATABASE_PREPARES", default=""):
     DATABASE_PREPARES = env.bool("DATABASE_PREPARES")
+# Nor does a cursor that outlives its transaction, such as a long list is read by.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = not DATABASE_PREPARES
 if DATABASE_PREPARES:
     # Planned once, and not again for each list that is a little longer.
     said = DATABASES["default"]["OPTIONS"].get("options", "")
@@ -266,6 +273,7 @@ REST_FRAMEWORK = {
 
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
+    "AUTH_TOKEN_CLASSES": ("mlservice.lib.keys.AccessToken",),
     "ALGORITHM": "HS256",
     "AUDIENCE": "mlservice",
     "ISSUER": "mlservice",
@@ -378,6 +386,14 @@ if not 0 < MODEL_FETCH_SECONDS < PREDICTION_TIME_LIMIT_SECONDS:
     raise ImproperlyConfigured("MODEL_FETCH_SECONDS must be less than the task's time limit.")
 WEB_THREADS = env.int("WEB_THREADS", default=32)
 
+# --- What is kept for how long --------------------------------------------------------
+
+# Days; 0 keeps for ever. Never the ledger, nor what a prediction cost.
+PREDICTION_RETENTION_DAYS = env.int("PREDICTION_RETENTION_DAYS", default=0)
+SIGN_IN_RETENTION_DAYS = env.int("SIGN_IN_RETENTION_DAYS", default=0)
+if min(PREDICTION_RETENTION_DAYS, SIGN_IN_RETENTION_DAYS) < 0:
+    raise ImproperlyConfigured("Days of retention must not be negative.")
+
 # --- Celery --------------------------------------------------------------------------
 
 # The prediction row is the outbox and the result; the broker only carries ids.
@@ -433,6 +449,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "send-letters": {"task": "mail.send_letters", "schedule": 30, "options": {"expires": 30}},
+    # In turns through the night, for letters go out between them.
+    "prune": {
+        "task": "mlservice.prune",
+        "schedule": crontab(hour="3-5", minute="*/5"),
+        "options": {"expires": 300},
+    },
     "prune-letters": {"task": "mail.prune_letters", "schedule": crontab(hour=2, minute=45)},
 }
 

@@ -8,6 +8,7 @@ from celery.signals import task_postrun, worker_process_shutdown, worker_ready
 from django.conf import settings
 from prometheus_client import Counter, Gauge
 
+from mlservice import removal
 from mlservice.audit import audit
 from mlservice.lib import tracing
 from mlservice.lib.metrics import exposing
@@ -32,6 +33,20 @@ def audit_ledger() -> None:
         logger.error("ledger_differs", ledger_drift=run.drift, **broken)
     else:
         logger.info("ledger_clean", ledger_drift=0, seconds=run.seconds)
+
+
+@shared_task(name="mlservice.prune", time_limit=300, soft_time_limit=290)
+def prune() -> None:
+    """Remove what is past its time, for as long as letters may wait."""
+    pruned = removal.prune(seconds=removal.RUN_SECONDS)
+    if pruned != removal.Pruned():
+        logger.info(
+            "pruned",
+            predictions=pruned.predictions,
+            sign_ins=pruned.sign_ins,
+            sessions=pruned.sessions,
+            is_whole=pruned.is_whole,
+        )
 
 
 @shared_task(name="mlservice.remove_what_leavers_sent", time_limit=120, soft_time_limit=110)

@@ -211,6 +211,26 @@ class Worker(models.Model):
         return self.name
 
 
+class Pruning(models.Model):
+    """How far rows and results are removed by age: all before `reached` that finished has none.
+
+    There is one row; `removed` counts the predictions of all runs.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    reached = models.UUIDField()
+    removed = models.BigIntegerField(default=0)
+    pruned_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="pruning_is_noted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.removed} up to {self.reached}"
+
+
 class DeadLetter(models.Model):
     """A message that no worker could take, kept to be looked at and then discarded.
 

@@ -78,7 +78,9 @@ def _with_unit(title: str, definition: Mapping[str, Any]) -> str:
 
 
 def result_rows(prediction: Prediction) -> Iterator[ResultRow]:
-    """Yield every row with its outcome, in the order they were sent."""
+    """Yield every row with its outcome, in the order they were sent; none that was removed."""
+    if prediction.data_removed:
+        return
     sent = prediction.input_value
     rows = sent if isinstance(sent, list) else [sent]
     outcomes = prediction.output_value or [NOT_YET] * len(rows)

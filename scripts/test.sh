@@ -14,6 +14,7 @@ install_debian_packages() {
   [ -e /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || packages+=(faketime)
+  [ -e /usr/sbin/pgbouncer ] || packages+=(pgbouncer)
   [ -e /usr/bin/chromium ] || packages+=(chromium)
   [ -e /usr/bin/wrk ] || packages+=(wrk)
   [ -e /usr/bin/promtool ] || packages+=(prometheus)

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
+from mlservice.lib.keys import RefreshToken
 from mlservice.lib.tokens import SIGN_OUTS, has_old_password, is_signed_out
 
 

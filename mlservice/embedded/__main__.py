@@ -2,15 +2,16 @@
 
 import argparse
 import os
+import shlex
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 
-from mlservice.embedded import environment, keeper
+from mlservice.embedded import environment, keeper, postgres
 from mlservice.embedded.account import ServerError
-from mlservice.embedded.home import UnsafeFolderError, checkout_home
+from mlservice.embedded.home import CHECKOUT, UnsafeFolderError, checkout_home
 
 READY_SECONDS = 90
 
@@ -71,6 +72,16 @@ def print_summary() -> None:
         say(f"  client    demo-client  {os.environ.get('DEMO_CLIENT_PASSWORD', '')}")
 
 
+def print_variables() -> None:
+    """Print, for a shell to take over, what PostgreSQL's tools need to know of this checkout."""
+    home = checkout_home()
+    owner = os.environ.get("MIGRATION_DATABASE_URL") or home.owner_url()
+    store = os.environ.get("MODEL_STORE_DIR") or CHECKOUT / ".dvc" / "cache"
+    say(f"export MIGRATION_DATABASE_URL={shlex.quote(owner)}")
+    say(f"export MODEL_STORE_DIR={shlex.quote(str(store))}")
+    say(f"export PATH={shlex.quote(str(postgres.tools()))}:$PATH")
+
+
 def answer_is_demo() -> None:
     sys.exit(0 if environment.is_demo() else 1)
 
@@ -110,6 +121,7 @@ COMMANDS = {
     "status": status,
     "is-demo": answer_is_demo,
     "summary": print_summary,
+    "variables": print_variables,
 }
 
 if __name__ == "__main__":

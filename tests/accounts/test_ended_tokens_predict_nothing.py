@@ -15,7 +15,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.state import token_backend
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.models import User
@@ -23,7 +22,7 @@ from accounts.services import sign_out_everywhere
 from billing.models import Hold
 from billing.services import wallet_of
 from ml_models.models import ModelVersion
-from mlservice.lib import tokens
+from mlservice.lib import keys, tokens
 from mlservice.lib.idempotency import IdempotencyKey, fingerprint
 from predictions import selectors
 from predictions.models import Prediction
@@ -206,7 +205,7 @@ def test_a_token_that_has_expired_is_refused_though_it_was_seen_before(
     token = AccessToken.for_user(alice)
     token.set_exp(lifetime=timedelta(seconds=2))
     # How far clocks may be apart.
-    monkeypatch.setattr(token_backend, "leeway", 0)
+    monkeypatch.setattr(keys._backend, "leeway", 0)
     client, body = bearing(token), good(published_version)
 
     def ask() -> list[int]:

@@ -12,8 +12,8 @@ from tests.e2e.live import LiveService
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def copy_paste_path(readme: str) -> str:
-    text = (ROOT / readme).read_text()
+def copy_paste_path(readme: str, checkout: Path = ROOT) -> str:
+    text = (checkout / readme).read_text()
     (block,) = re.findall(r"^```bash\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     return str(block)
 

@@ -1,12 +1,14 @@
 """The servers of a checkout: reached by password and socket, made once, whole or not at all."""
 
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from mlservice.embedded import __main__ as command_line
 from mlservice.embedded import postgres, valkey
 from mlservice.embedded.account import ServerError
 from mlservice.embedded.home import Home
@@ -28,6 +30,20 @@ def home() -> Home:
 def server(home: Home) -> Home:
     start_postgres(home)
     return home
+
+
+def test_a_shell_is_told_how_the_owner_reaches_them(
+    server: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MIGRATION_DATABASE_URL", raising=False)
+    monkeypatch.setattr(command_line, "checkout_home", lambda: server)
+
+    command_line.print_variables()
+
+    asking = 'psql --no-align --tuples-only --command="SELECT user" "$MIGRATION_DATABASE_URL"'
+    script = f"{capsys.readouterr().out}\n{asking}"
+    said = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "mlservice_owner\n"
 
 
 def test_the_applications_role_owns_nothing_and_commands_nothing(server: Home) -> None:

@@ -72,7 +72,8 @@ def top_up_once(client: User) -> None:
 def demo_prediction(client: User, model: MLModel) -> Prediction:
     """Give the client's finished prediction of this model, made now when there is none."""
     mine = Prediction.objects.for_user(client).with_version()
-    done = mine.filter(version__model=model, status=Prediction.Status.SUCCEEDED).first()
+    finished = mine.filter(status=Prediction.Status.SUCCEEDED, data_removed=False)
+    done = finished.filter(version__model=model).first()
     if done is not None or model.stable is None:
         return done or Prediction(status=Prediction.Status.FAILED)
     return submit_and_wait(
