@@ -17,6 +17,8 @@ RUN installer/bin/pip --python /opt/venv/bin/python \
     install ${PIP_OPTIONS} --requirement requirements.txt
 
 FROM packages AS training-packages
+# Older builders forget it with the stage.
+ARG PIP_OPTIONS=""
 # hadolint ignore=SC2086
 RUN installer/bin/pip --python /opt/venv/bin/python \
     install ${PIP_OPTIONS} --constraint requirements-local.txt "dvc[s3]"
