@@ -1,4 +1,4 @@
-"""Buys one prediction through the API and counts what it cost; exits 1 and says why if it cannot."""
+"""Buys one prediction through the API and counts what it cost; exits 1 and says why."""
 
 import json
 import os
@@ -18,14 +18,14 @@ NEEDED = (
 
 
 def call(method, path, body=None, **headers):
-    request = urllib.request.Request(
+    request = urllib.request.Request(  # noqa: S310
         f"{ADDRESS}/api/v1/{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers=HEADERS | {"Content-Type": "application/json"} | headers,
     )
     try:
-        with urllib.request.urlopen(request, timeout=90) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as refusal:
         sys.exit(f"{method} {path}: {refusal.code} {refusal.read().decode(errors='replace')}")
@@ -56,7 +56,7 @@ def main():
     made = call("POST", "predictions", wanted, Prefer="wait=60", **me)
     after = call("GET", "wallet", **me)["balance"]
     if made["status"] != "succeeded" or before - after != made["cost"] or not made["cost"]:
-        sys.exit(f"{made['status']}, cost {made['cost']}, {before} -> {after}: {made['error']}")
+        sys.exit(f"{made['status']}, cost {made['cost']}, {before} → {after}: {made['error']}")
     predicted = made["output"][0]["prediction"]
     sys.stdout.write(f"{model['slug']} predicted {predicted} for {made['cost']} credits.\n")
 
