@@ -3,4 +3,5 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-DATABASE_URL=postgresql:///unused BROKER_URL=memory:// exec .venv/bin/mypy .
+# Nor is anything counted: mypy ends without a farewell, and would leave the folder of it.
+DATABASE_URL=postgresql:///unused BROKER_URL=memory:// METRICS_TOKEN="" exec .venv/bin/mypy .
