@@ -45,6 +45,7 @@ HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["python", "depl
 
 # Trains or pulls the models, pushes them to the remote and publishes them; DVC lives here only.
 FROM base AS models
+ENV DVC_SITE_CACHE_DIR=/tmp/dvc
 COPY --from=training-packages /opt/venv /opt/venv
 COPY . .
 USER 10001:10001

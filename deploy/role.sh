@@ -6,7 +6,8 @@ set -eu
 worker_() {
   celery_ worker --queues "$1" --hostname "$2@%h" --concurrency "$3" --without-gossip --without-mingle
 }
-celery_() { exec celery --app mlservice "$@"; }
+# By itself it would take BROKER_URL as it stands, before the settings put the password in.
+celery_() { exec celery --broker= --app mlservice "$@"; }
 
 # For the image's health check, which is asked of every role. Nothing else needs the folder.
 printf %s "${1:-web}" 2>/dev/null >/tmp/role || :

@@ -366,3 +366,10 @@ def test_what_serves_waits_for_the_tables(services: dict[str, dict[str, Any]]) -
     for name in OURS - {"migrate", "storage", "demo"}:
         waited_for = services[name]["depends_on"]["migrate"]
         assert waited_for["condition"] == "service_completed_successfully"
+
+
+def test_celery_takes_the_brokers_address_from_the_settings() -> None:
+    script = (ROOT / "deploy" / "role.sh").read_text()
+
+    # It would take it from the environment, where it still lacks its password.
+    assert "exec celery --broker= --app mlservice" in script
