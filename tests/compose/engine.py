@@ -76,7 +76,12 @@ def start(work: Path) -> "subprocess.Popen[bytes]":
     """Start an engine that shares nothing with another one; raise NoEngine with its last words."""
     if os.getuid() != 0:
         raise NoEngine("No Docker engine answers, and only root can start one.")
-    options = ["--data-root", work / "docker", "--exec-root", work / "docker-exec"]
+    options: list[str | Path] = [
+        "--data-root",
+        work / "docker",
+        "--exec-root",
+        work / "docker-exec",
+    ]
     options += ["--pidfile", work / "docker.pid", "--host", os.environ["DOCKER_HOST"]]
     log = work / "dockerd.log"
     with log.open("wb") as said:

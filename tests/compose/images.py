@@ -51,7 +51,13 @@ def make_builder(folder: Path) -> int:
     """
     if sys.version_info[:2] != (3, 11):
         sys.exit("The wheels of the image need Python 3.11 here; start with that one.")
-    asked = ["-r", ROOT / "requirements.txt", "-c", ROOT / "requirements-local.txt", "dvc[s3]"]
+    asked: list[str | Path] = [
+        "-r",
+        ROOT / "requirements.txt",
+        "-c",
+        ROOT / "requirements-local.txt",
+        "dvc[s3]",
+    ]
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder / "wheels", *asked)
     (folder / "Dockerfile").write_text("FROM mlservice-base\nCOPY wheels /wheels\n")
     run("docker", "build", "--tag", "mlservice-test-builder", folder)
