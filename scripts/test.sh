@@ -65,7 +65,7 @@ main() {
     return
   fi
   step "Tests, side by side"
-  .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser and not whole"
+  .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser and not whole and not seldom"
   if is_ci; then
     whole_service_at_once
     step "Faults, in the short form"

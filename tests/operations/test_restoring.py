@@ -23,7 +23,7 @@ from tests.faults.invariants import MISCOUNTED, UNBALANCED
 from tests.operations.machine import Machine
 from tests.operations.manual import commands, run
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.seldom
 
 SECRETS = {
     "SECRET_KEY": "a key for tests only, long enough to satisfy every check",

@@ -22,7 +22,7 @@ from tests.e2e.test_readme import copy_paste_path, run_in_bash
 from tests.exits import remove_in_the_end
 from tests.operations.machine import Machine
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.seldom
 
 NAMED = Path(__file__).with_name("previous-release")
 
