@@ -8,7 +8,6 @@ import argparse
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +33,9 @@ def main() -> int:
         except NoEngine as refusal:
             report.say(f"Not run: {refusal}")
             return 0 if options.where_possible else 1
+        except BaseException as failure:
+            report.say(f"failed: {str(failure)[:200]}")
+            raise
         report.say("passed")
     return 0
 
@@ -71,7 +73,7 @@ def test_the_stack(work: Path, report: Report) -> None:
         for step in steps.IN_ORDER:
             step(checkout, report)
     except BaseException:
-        keep_what_was_said(checkout, work)
+        show_what_was_said(checkout)
         raise
     finally:
         os.environ["COMPOSE_PROFILES"] = "*"
@@ -91,14 +93,9 @@ def prepare(work: Path, report: Report) -> Path:
     return checkout
 
 
-def keep_what_was_said(checkout: Path, work: Path) -> None:
-    done = subprocess.run(
-        ["docker", "compose", "logs", "--no-color", "--timestamps"],
-        cwd=checkout,
-        capture_output=True,
-    )
-    (work / "containers.log").write_bytes(done.stdout)
-    sys.stderr.write(f"What the containers said: {work / 'containers.log'}\n")
+def show_what_was_said(checkout: Path) -> None:
+    said = compose("logs", "--no-color", "--timestamps", "--tail", "40", cwd=checkout)
+    sys.stderr.write(f"What the containers said last:\n{said}\n")
 
 
 if __name__ == "__main__":
