@@ -75,7 +75,7 @@ def test_every_address_that_carries_a_token_is_hidden() -> None:
 
 
 def test_neither_gunicorn_nor_the_proxy_keeps_a_log_of_requests() -> None:
-    proxy = (ROOT / "deploy" / "nginx" / "default.conf").read_text()
+    proxy = (ROOT / "deploy" / "nginx" / "service.conf").read_text()
     server = (ROOT / "mlservice" / "gunicorn.py").read_text()
 
     assert re.findall(r"access_log\s+(\w+);", proxy) == ["off"]
@@ -83,7 +83,7 @@ def test_neither_gunicorn_nor_the_proxy_keeps_a_log_of_requests() -> None:
 
 
 def test_the_proxy_logs_no_error_of_an_address_that_carries_a_token() -> None:
-    proxy = (ROOT / "deploy" / "nginx" / "default.conf").read_text()
+    proxy = (ROOT / "deploy" / "nginx" / "service.conf").read_text()
     quiet = re.search(r"location ~ (\S+) {\s+error_log /dev/null;", proxy)
 
     assert quiet is not None

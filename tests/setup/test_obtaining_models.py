@@ -21,7 +21,7 @@ from tests.rclone import Bucket, bucket, s3_address
 __all__ = ["bucket", "s3_address"]
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("scripts/obtain_models.py", ".dvc/config")
+OURS = ("scripts/obtain_models.py", "deploy/__init__.py", "deploy/secret_files.py", ".dvc/config")
 MODEL = "ml_models/build/model.txt"
 TRAIN = "python -c \"open('ml_models/build/model.txt', 'w').write('what was learnt\\n')\""
 CONTENT = b"what was learnt\n"
