@@ -14,11 +14,12 @@ new_cluster() {
   pg_ctl -D $data -m fast -w stop
 }
 
-# What Debian's nginx is too old for: names resolved anew, and `http2` as a word of its own.
+# What Debian's nginx is too old for: upstreams resolved anew, and `http2` as a word of its own.
 nginx_configuration() {
   local file
   for file in conf.d/default.conf service.conf upstream.conf; do
-    sed -e 's/ resolve;/;/' -e '/http2 on;/d' -e 's#/etc/nginx/#/tmp/#' "/etc/nginx/$file" >"/tmp/${file##*/}"
+    sed -e '/^upstream/,/^}/d' -e 's#proxy_pass http://web;#set $web web:8000; proxy_pass http://$web;#' \
+      -e '/http2 on;/d' -e 's#/etc/nginx/#/tmp/#' "/etc/nginx/$file" >"/tmp/${file##*/}"
   done
   printf 'pid /tmp/pid; error_log stderr; daemon off; events {}\nhttp {\n' >/tmp/nginx.conf
   for file in client_body proxy fastcgi uwsgi scgi; do
