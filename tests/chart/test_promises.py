@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import reduce
 from typing import Any
 
 import pytest
@@ -15,11 +14,10 @@ PROMISES = [match.groups() for match in ROW.finditer(TEXT)]
 
 
 def line(each: Object, path: str) -> Any:
-    return reduce(
-        lambda found, word: found[int(word)] if word.isdigit() else found.get(word),
-        path.split("."),
-        each,
-    )
+    found: Any = each
+    for word in path.split("."):
+        found = found[int(word)] if word.isdigit() else found.get(word)
+    return found
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ every_case = pytest.mark.parametrize("case", CASES)
 @cache
 def definitions(version: str) -> Registry[Any]:
     text = (SCHEMAS / f"v{version}.0-local-strict" / "_definitions.json").read_text()
-    return Registry().with_resource("_definitions.json", Resource.from_contents(json.loads(text)))
+    contents: Resource[Any] = Resource.from_contents(json.loads(text))
+    empty: Registry[Any] = Registry()
+    # Looked through once, and not again for each reference.
+    return empty.with_resource("_definitions.json", contents).crawl()
 
 
 @cache

@@ -6,6 +6,7 @@ import secrets
 import sys
 import urllib.error
 import urllib.request
+from typing import Any
 
 ADDRESS = os.environ["ADDRESS"].rstrip("/")
 # As the proxy in front would send it.
@@ -17,7 +18,7 @@ NEEDED = (
 )
 
 
-def call(method, path, body=None, **headers):
+def call(method: str, path: str, body: Any = None, **headers: str) -> Any:
     request = urllib.request.Request(  # noqa: S310
         f"{ADDRESS}/api/v1/{path}",
         method=method,
@@ -31,7 +32,7 @@ def call(method, path, body=None, **headers):
         sys.exit(f"{method} {path}: {refusal.code} {refusal.read().decode(errors='replace')}")
 
 
-def account():
+def account() -> tuple[dict[str, str], bool]:
     """Give the account to buy with, and whether it must be filled first."""
     if os.environ.get("USERNAME"):
         return {"username": os.environ["USERNAME"], "password": os.environ["PASSWORD"]}, False
@@ -43,7 +44,7 @@ def account():
     return fresh, True
 
 
-def main():
+def main() -> None:
     credentials, is_empty = account()
     token = call("POST", "auth/token", credentials)["access"]
     me = {"Authorization": f"Bearer {token}"}
