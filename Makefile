@@ -14,8 +14,8 @@ faults: setup ; $(UNSHARED) .venv/bin/python -m pytest tests/faults
 chaos: setup ; $(UNSHARED) .venv/bin/python -m tests.faults.chaos --minutes $(or $(MINUTES),30) $(ARGS)
 mutants: setup ; FAULTS=short .venv/bin/python -m tests.mutants $(or $(LIST),money) $(PART)
 mutmut: setup ; .venv/bin/python -m tests.mutants.measure
-restore-test: setup ; .venv/bin/python -m pytest tests/operations/test_restoring.py
-upgrade-test: setup ; .venv/bin/python -m pytest tests/operations/test_upgrading.py
+restore-test: setup ; .venv/bin/python -m pytest tests/operations/test_restoring.py tests/operations/test_changing_passwords.py
+upgrade-test: setup ; .venv/bin/python -m pytest tests/operations/test_upgrading.py tests/operations/test_behind_pgbouncer.py
 e2e: setup ; LOOKS=all .venv/bin/python -m pytest -m browser
 compose-test: setup ; .venv/bin/python -m tests.compose --log docs/compose-test.log $(ARGS)
 screenshots: setup ; .venv/bin/python -m pytest tests/e2e/picture_book.py

@@ -29,7 +29,7 @@ EACH = 6
 READY_SECONDS = 20
 
 pytestmark = [
-    pytest.mark.whole,
+    pytest.mark.seldom,
     pytest.mark.skipif(not PGBOUNCER.exists(), reason="pgbouncer is not installed"),
 ]
 

@@ -18,7 +18,7 @@ from tests.exits import remove_in_the_end
 from tests.operations.machine import Machine
 from tests.operations.manual import commands, run
 
-pytestmark = pytest.mark.whole
+pytestmark = pytest.mark.seldom
 
 PASSWORD = "a-new-password-of-letters-only"
 
