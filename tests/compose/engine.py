@@ -36,6 +36,8 @@ def engine(work: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=STOP_SECONDS)
+        # It mounts its folder on itself, and may leave it so; then the folder could not be removed.
+        subprocess.run(["umount", work / "docker"], capture_output=True, check=False)
 
 
 def bring_compose(folder: Path) -> None:
