@@ -67,7 +67,7 @@ class Watched:
             timeout=10,
         ).json()["example"]
         body = {"model": "linear-regression", "input": example | ROW}
-        return self.post("predictions", body, Prefer="wait=20", **headers)
+        return self.post("predictions", body, Prefer="wait=60", **headers)
 
 
 @pytest.fixture(scope="session")
