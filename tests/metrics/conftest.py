@@ -51,7 +51,7 @@ class Watched:
         if self.access:
             headers["Authorization"] = f"Bearer {self.access}"
         address = f"{self.service.base_url}/api/v1/{path}"
-        return requests.post(address, json=body, headers=headers, timeout=60)
+        return requests.post(address, json=body, headers=headers, timeout=90)
 
     def sign_in(self) -> None:
         """Register somebody with credits enough for the test."""
