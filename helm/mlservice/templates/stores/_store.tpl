@@ -95,6 +95,8 @@ volumeMounts:
 env:
   # The node's name is its data's name, whatever the pod is called.
   - {name: RABBITMQ_NODENAME, value: rabbit@localhost}
+  # Its upgrades are logged to a file, whatever the rest is, and the root is read-only.
+  - {name: RABBITMQ_LOG_BASE, value: /tmp}
   - {name: RABBITMQ_DEFAULT_USER, value: mlservice}
   - name: RABBITMQ_DEFAULT_PASS
     {{- include "mlservice.fromOwner" (dict "root" .root "key" "RABBITMQ_PASSWORD") | nindent 4 }}
@@ -109,6 +111,8 @@ volumeMounts:
 {{- define "mlservice.minio" -}}
 args: [server, /data]
 env:
+  # It makes a folder there, and ends where it may not.
+  - {name: HOME, value: /tmp}
   - {name: MINIO_ROOT_USER, value: mlservice-root}
   - name: MINIO_ROOT_PASSWORD
     {{- include "mlservice.fromOwner" (dict "root" .root "key" "MINIO_ROOT_PASSWORD") | nindent 4 }}
