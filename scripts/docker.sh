@@ -37,7 +37,7 @@ is_demo() { [ "$(setting DEMO_MODE)" = true ]; }
 secret() { cat "${SECRETS_DIR:-secrets}/$1"; }
 
 up() {
-  scripts/write_env.sh
+  scripts/write_env.sh demo-mode
   scripts/write_secrets.sh
   docker compose up --detach --build || fail "docker compose could not start; see above."
   wait_until is_well "Not every container became healthy"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Adds to .env what a first start needs and nobody has set, and a random value for each name given.
+# Adds to .env what a first start needs and nobody has set; with `demo-mode` that alone, for docker
+# compose keeps its secrets in files.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -25,10 +26,10 @@ is_demo() {
 
 # A demonstration that was declined once stays declined.
 stands DEMO_MODE || printf 'DEMO_MODE=%s\n' "${DEMO_MODE:-true}" >>.env
+[ "${1:-}" != demo-mode ] || exit 0
 add SECRET_KEY "$(random 48)"
 add JWT_SIGNING_KEY "$(random 48)"
 if is_demo; then
   add DEMO_ADMIN_PASSWORD "$(random 12)"
   add DEMO_CLIENT_PASSWORD "$(random 12)"
 fi
-for name in "$@"; do add "$name" "$(random 24)"; done
