@@ -87,7 +87,8 @@ def test_each_file_that_is_named_is_mounted(services: dict[str, dict[str, Any]])
         assert named <= secrets_of(service), name
 
 
-# The image or the file itself says these, or they are for tests alone.
+# The image or the file itself says these, or they are for tests alone; or, as a pooler in front of
+# PostgreSQL, for a file of one's own beside this one.
 FIXED = {"BIND_HOST", "DEBUG", "FAILPOINTS", "FAILPOINTS_FOLDER", "FORWARDED_ALLOW_IPS", "PORT"}
 FIXED |= {"METRICS_PORT", "MIGRATION_DATABASE_URL", "LISTEN_DATABASE_URL"}
 FIXED |= {"DATABASE_CONN_MAX_AGE_SECONDS", "DATABASE_PREPARES"}
@@ -97,34 +98,89 @@ def test_every_setting_of_the_service_reaches_it(services: dict[str, dict[str, A
     example, _ = (ROOT / ".env.example").read_text().split("# --- Docker compose only")
     listed = set(re.findall(r"^([A-Z][A-Z0-9_]+)=", example, flags=re.MULTILINE))
 
-    reaching = {name.removesuffix("_FILE") for name in services["web"]["environment"]}
+    reaching = {
+        name.removesuffix("_FILE")
+        for role in ("web", "worker", "duties")
+        for name in services[role]["environment"]
+    }
 
     assert len(listed) > 50
     assert listed - reaching - FIXED == set()
 
 
-def test_only_the_migration_and_the_server_know_the_owner_of_the_tables(
+def test_each_service_is_given_the_secrets_it_needs_and_no_others(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    knowing = {
-        name for name, service in services.items() if "postgres_password" in secrets_of(service)
+    holders: dict[str, set[str]] = {}
+    for name, service in services.items():
+        for secret in secrets_of(service):
+            holders.setdefault(secret, set()).add(name)
+
+    lasting = {"web", "relay", "worker", "bulk", "duties", "beat"}
+    everybody = lasting | {"migrate", "models", "demo"}
+    assert holders == {
+        "secret_key": everybody,
+        "jwt_signing_key": everybody,
+        "database_password": everybody | {"postgres"},
+        # Whoever owns the tables can alter the ledger.
+        "postgres_password": {"migrate", "postgres"},
+        # The web process never publishes.
+        "rabbitmq_password": lasting - {"web"} | {"rabbitmq"},
+        "s3_secret_key": LOADING | {"models", "bucket"},
+        "minio_root_password": {"minio", "bucket"},
+        "metrics_token": lasting - {"beat"} | {"prometheus"},
+        "stripe_api_key": {"web", "duties"},
+        "stripe_webhook_secret": {"web", "duties"},
+        "email_host_password": {"duties"},
+        "secret_key_fallbacks": {"web"},
+        "jwt_signing_key_fallbacks": {"web"},
+        "demo_admin_password": {"web", "demo"},
+        "demo_client_password": {"web", "demo"},
+        "grafana_password": {"grafana"},
     }
 
-    assert knowing == {"migrate", "postgres"}
+
+def test_each_service_reaches_those_it_calls_and_no_others(
+    stack: dict[str, Any], services: dict[str, dict[str, Any]]
+) -> None:
+    joined: dict[str, set[str]] = {}
+    for name, service in services.items():
+        for network in service.get("networks") or {}:
+            joined.setdefault(network, set()).add(name)
+
+    lasting = {"web", "relay", "worker", "bulk", "duties", "beat"}
+    assert joined == {
+        "front": {"proxy", "web", "grafana"},
+        "data": lasting | {"migrate", "models", "demo", "postgres"},
+        "broker": lasting - {"web"} | {"rabbitmq"},
+        "store": LOADING | {"models", "minio", "bucket"},
+        "watch": lasting - {"beat"} | {"prometheus", "grafana"},
+        "outside": {"duties"},
+    }
+    assert services["storage"]["network_mode"] == "none"
+    # Whoever opens models, and whoever keeps data, calls nobody outside.
+    open_ones = {name for name, network in stack["networks"].items() if not network.get("internal")}
+    assert open_ones == {"front", "outside"}
 
 
 def write_secrets(folder: Path, dotenv: str = "", **told: str) -> dict[str, str]:
     """Run the script in a folder of its own, and return what each file holds."""
-    (folder / "scripts").mkdir(exist_ok=True)
-    shutil.copy2(ROOT / "scripts" / "write_secrets.sh", folder / "scripts")
     if dotenv:
         (folder / ".env").write_text(dotenv)
-    subprocess.run(
+    run_write_secrets(folder, **told)
+    return {file.name: file.read_text() for file in (folder / "secrets").iterdir()}
+
+
+def run_write_secrets(folder: Path, **told: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "scripts").mkdir(exist_ok=True)
+    shutil.copy2(ROOT / "scripts" / "write_secrets.sh", folder / "scripts")
+    return subprocess.run(
         [folder / "scripts" / "write_secrets.sh"],
         env={"PATH": os.environ["PATH"]} | told,
+        capture_output=True,
+        text=True,
         check=True,
     )
-    return {file.name: file.read_text() for file in (folder / "secrets").iterdir()}
 
 
 def test_secrets_are_random_once(tmp_path: Path) -> None:
@@ -138,8 +194,6 @@ def test_secrets_are_random_once(tmp_path: Path) -> None:
 
 
 def test_what_somebody_says_is_written_down(tmp_path: Path) -> None:
-    write_secrets(tmp_path)
-
     written = write_secrets(
         tmp_path,
         "STRIPE_API_KEY='a key'\nexport SECRET_KEY=of-the-file\nMETRICS_TOKEN=of-the-file\n",
@@ -149,6 +203,35 @@ def test_what_somebody_says_is_written_down(tmp_path: Path) -> None:
     assert written["stripe_api_key"] == "a key"
     assert written["secret_key"] == "of-the-file"
     assert written["metrics_token"] == "of-the-environment"
+
+
+def test_an_empty_secret_is_filled_once_somebody_says_it(tmp_path: Path) -> None:
+    assert write_secrets(tmp_path)["stripe_api_key"] == ""
+
+    assert write_secrets(tmp_path, STRIPE_API_KEY="a key")["stripe_api_key"] == "a key"
+
+
+def test_a_changed_secret_is_never_put_back(tmp_path: Path) -> None:
+    before = "SECRET_KEY=of-before\nSTRIPE_API_KEY=of-before\n"
+    write_secrets(tmp_path, before)
+    for name in ("secret_key", "stripe_api_key"):
+        (tmp_path / "secrets" / name).unlink()
+        (tmp_path / "secrets" / name).write_text("of-after")
+
+    written = write_secrets(tmp_path, before)
+
+    assert written["secret_key"] == written["stripe_api_key"] == "of-after"
+
+
+def test_what_is_not_taken_is_told(tmp_path: Path) -> None:
+    write_secrets(tmp_path)
+
+    said = run_write_secrets(tmp_path, METRICS_TOKEN="another").stderr
+
+    assert "kept, for it may be newer: METRICS_TOKEN in secrets" in said
+    assert "Remove a file there" in said
+    assert "another" not in said
+    assert run_write_secrets(tmp_path).stderr == ""
 
 
 def test_nobody_else_on_the_machine_reads_the_secrets(tmp_path: Path) -> None:
@@ -200,6 +283,15 @@ def test_what_lasts_is_started_again(services: dict[str, dict[str, Any]]) -> Non
     lasting = {name for name, one in services.items() if one["restart"] == "unless-stopped"}
 
     assert lasting == set(services) - ONCE
+
+
+def test_a_stop_waits_for_what_is_at_work(services: dict[str, dict[str, Any]]) -> None:
+    longer = read("docker-compose.yml", STOP_SECONDS="315s")["services"]
+
+    assert services["worker"]["stop_grace_period"] == "40s"
+    assert longer["worker"]["stop_grace_period"] == "5m15s"
+    assert longer["bulk"]["stop_grace_period"] == "5m15s"
+    assert services["duties"]["stop_grace_period"] == "15m15s"
 
 
 def test_there_are_two_workers_and_exactly_one_beat(
