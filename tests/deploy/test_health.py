@@ -11,7 +11,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy import health
@@ -75,6 +75,13 @@ def test_a_database_that_is_away_is_not_the_workers_illness(
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
 
     assert health.worker_beats()
+
+
+def test_a_database_that_does_not_answer_is_not_either(database: None) -> None:
+    with transaction.atomic():
+        connection.cursor().execute("LOCK TABLE predictions_worker IN ACCESS EXCLUSIVE MODE")
+
+        assert health.worker_beats()
 
 
 @pytest.mark.parametrize(("status", "is_well"), [(200, True), (503, False)])
