@@ -90,6 +90,8 @@ def test_each_role_is_given_the_secrets_it_needs_and_no_others() -> None:
         "SECRET_KEY": everybody,
         "JWT_SIGNING_KEY": everybody,
         "DATABASE_URL": everybody,
+        # It says that DATABASE_URL is a pooler; beat asks no database.
+        "LISTEN_DATABASE_URL": everybody - {"beat"},
         "MIGRATION_DATABASE_URL": {"migrate"},
         # The web process never publishes.
         "BROKER_URL": lasting - {"web"},

@@ -223,13 +223,4 @@ def test_variables_of_the_configuration_are_ones_the_service_reads() -> None:
 
     # boto3 reads the region; POD_IP is named in another's value.
     unknown = (named | given) - listed - {"AWS_DEFAULT_REGION", "POD_IP"}
-    assert {name for name in unknown if name.removesuffix("_FILE") not in listed} - AGREED == set()
-
-
-# Variables whose code is on its way to this branch.
-AGREED = {
-    "SECRET_KEY_FALLBACKS",
-    "SECRET_KEY_FALLBACKS_FILE",
-    "JWT_SIGNING_KEY_FALLBACKS",
-    "JWT_SIGNING_KEY_FALLBACKS_FILE",
-}
+    assert {name for name in unknown if name.removesuffix("_FILE") not in listed} == set()

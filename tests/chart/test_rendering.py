@@ -20,6 +20,7 @@ from tests.chart.rendering import (
     ROOT,
     VAULT,
     Object,
+    component,
     manifests,
     merged,
     objects,
@@ -156,6 +157,20 @@ def test_values_that_lack_or_mistake_something_are_refused_by_name(
 ) -> None:
     with pytest.raises(helm_python.HelmError, match=word):
         manifests(merged(LEAST, change))
+
+
+def test_a_large_number_is_written_out_and_a_small_one_stays() -> None:
+    said = {"TOP_UP_MAX_CREDITS": 50_000_000, "PREDICTION_BACKLOG_LIMIT": 100, "HTTPS": False}
+
+    (config,) = (
+        each
+        for each in manifests(merged(LEAST, {"config": said}))
+        if each["kind"] == "ConfigMap" and component(each) == "config"
+    )
+
+    assert config["data"]["TOP_UP_MAX_CREDITS"] == "50000000"
+    assert config["data"]["PREDICTION_BACKLOG_LIMIT"] == "100"
+    assert config["data"]["HTTPS"] == "false"
 
 
 def test_stores_inside_the_release_need_a_secret_with_their_passwords() -> None:

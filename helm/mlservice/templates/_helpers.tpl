@@ -37,30 +37,30 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "mlservice.roles" -}}
 web:
   secrets: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]
-  optional: [METRICS_TOKEN, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, SECRET_KEY_FALLBACKS, JWT_SIGNING_KEY_FALLBACKS, DEMO_ADMIN_PASSWORD, DEMO_CLIENT_PASSWORD]
+  optional: [LISTEN_DATABASE_URL, METRICS_TOKEN, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, SECRET_KEY_FALLBACKS, JWT_SIGNING_KEY_FALLBACKS, DEMO_ADMIN_PASSWORD, DEMO_CLIENT_PASSWORD]
   calls: [postgres, s3, payments]
   waits: [migrations]
   loads: true
 relay:
   secrets: [BROKER_URL]
-  optional: [METRICS_TOKEN]
+  optional: [LISTEN_DATABASE_URL, METRICS_TOKEN]
   calls: [postgres, rabbitmq]
   waits: [migrations]
 worker:
   secrets: [BROKER_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]
-  optional: [METRICS_TOKEN]
+  optional: [LISTEN_DATABASE_URL, METRICS_TOKEN]
   calls: [postgres, rabbitmq, s3]
   waits: [migrations, models]
   loads: true
 bulk:
   secrets: [BROKER_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]
-  optional: [METRICS_TOKEN]
+  optional: [LISTEN_DATABASE_URL, METRICS_TOKEN]
   calls: [postgres, rabbitmq, s3]
   waits: [migrations, models]
   loads: true
 duties:
   secrets: [BROKER_URL]
-  optional: [METRICS_TOKEN, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, EMAIL_HOST_PASSWORD]
+  optional: [LISTEN_DATABASE_URL, METRICS_TOKEN, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, EMAIL_HOST_PASSWORD]
   calls: [postgres, rabbitmq, payments, mail]
   waits: [migrations]
 beat:
@@ -70,13 +70,13 @@ beat:
   waits: []
 migrate:
   secrets: []
-  optional: []
+  optional: [LISTEN_DATABASE_URL]
   owner: [MIGRATION_DATABASE_URL]
   calls: [postgres]
   waits: [database]
 models:
   secrets: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]
-  optional: []
+  optional: [LISTEN_DATABASE_URL]
   calls: [postgres, s3]
   waits: [migrations]
   loads: true
