@@ -2,9 +2,10 @@
 
 from typing import Any
 
-# Sixty minutes, a sample each.
-MINUTES = 60
-STILL = f"x{MINUTES}"
+# An hour with a sample each minute; more where an alert waits for longer.
+SAMPLES = 60
+STILL = f"x{SAMPLES}"
+MINUTES_BETWEEN = {"MLServiceAuditMissing": 30}
 
 
 def always(value: float) -> str:
@@ -111,6 +112,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "MLServiceLedgerDrift": {'ledger_drift{rule="I1_balance"}': always(1)},
     "MLServiceHeldDiffers": {"mlservice_held_difference_credits": always(-1)},
     "MLServiceAuditIsOld": {"ledger_audit_finished_timestamp_seconds": always(-100_000)},
+    "MLServiceAuditMissing": {"ledger_audit_finished_timestamp_seconds": None},
     "MLServiceHoldIsOld": {"mlservice_holds_oldest_seconds": always(90_000)},
     "MLServiceWalletsFrozen": {"mlservice_wallets_frozen": always(1)},
     "MLServiceVersionBroken": {
@@ -123,11 +125,12 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 def ringing(alert: str) -> dict[str, Any]:
-    """A test of promtool: at the end of the hour the alert rings, in a service with its fault."""
+    """A test of promtool: at the end the alert rings, in a service with its fault."""
     return case(
         {name: values for name, values in (HEALTHY | FAULTS[alert]).items() if values},
         f'count(ALERTS{{alertname="{alert}", alertstate="firing"}}) > bool 0',
         [{"labels": "{}", "value": 1}],
+        MINUTES_BETWEEN.get(alert, 1),
     )
 
 
@@ -136,10 +139,12 @@ def silent() -> dict[str, Any]:
     return case(HEALTHY, "ALERTS", [])
 
 
-def case(series: dict[str, str], expression: str, expected: list[Any]) -> dict[str, Any]:
-    asked = {"expr": expression, "eval_time": f"{MINUTES}m", "exp_samples": expected}
+def case(
+    series: dict[str, str], expression: str, expected: list[Any], minutes: int = 1
+) -> dict[str, Any]:
+    asked = {"expr": expression, "eval_time": f"{SAMPLES * minutes}m", "exp_samples": expected}
     return {
-        "interval": "1m",
+        "interval": f"{minutes}m",
         "input_series": [{"series": name, "values": said} for name, said in series.items()],
         "promql_expr_test": [asked],
     }

@@ -328,7 +328,7 @@ def test_prometheus_scrapes_all_and_evaluates_every_rule(loaded: Watched, promet
     rules = rules_of(prometheus)
 
     assert {rule["health"] for rule in rules.values()} == {"ok"}
-    assert len(rules) == 30
+    assert len(rules) == 31
     # Duties are sent by beat, which this service lacks; the child was killed by a test before.
     assert firing(prometheus) <= {"MLServiceDutiesStopped", "MLServiceChildrenLost"}
 
