@@ -1,7 +1,4 @@
-"""How requests of one process are accepted: whoever finds nobody at it takes all who wait along.
-
-What a commit costs is paid once for all of them. Nobody waits for company.
-"""
+"""How requests of one process are accepted: who finds nobody at it takes all who wait along."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -23,16 +20,14 @@ Answer = Prediction | Exception | None
 
 
 class Ticket:
-    """An order that waits: `served` when it is to lead or has been answered.
+    """An order that waits until it is `served`: it is to lead, or has been answered.
 
-    Who waits for the prediction's end too sleeps until `called`, by that or to lead: it wakes once.
+    Who waits for the prediction's end too is `called`, by that or to lead, and so wakes once.
     """
 
     def __init__(self, order: Order, end: Event | None) -> None:
-        self.order = order
-        self.served = Event()
+        self.order, self.served, self.leads = order, Event(), False
         self.called = end or self.served
-        self.leads = False
         # Stays None for an order that must go alone.
         self.answer: Answer = None
 
@@ -51,9 +46,8 @@ class Desk:
     """The orders of this process that wait, and the one of them, if any, that leads."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
+        self.lock, self.is_led = Lock(), False
         self.waiting: list[Ticket] = []
-        self.is_led = False
 
     def accept(
         self, order: Order, *, end: Event | None = None, seconds: float | None = None
@@ -62,9 +56,8 @@ class Desk:
 
         `end`, which whoever sees the prediction end sets, is perhaps waited for: `seconds` at most.
         """
-        is_large = order.submission.rows_total > ROWS_TOGETHER_AT_MOST
         # Who is in a transaction already would take the others' orders into it.
-        if is_large or connection.in_atomic_block:
+        if order.submission.rows_total > ROWS_TOGETHER_AT_MOST or connection.in_atomic_block:
             return submit_order(order)
         ticket = Ticket(order, end)
         with self.lock:
@@ -72,7 +65,7 @@ class Desk:
             ticket.leads, self.is_led = not self.is_led, True
         if not ticket.leads:
             ticket.called.wait(seconds)
-            # Its time may be up and its turn to lead not come: nobody else would lead then.
+            # Its time may be up before its turn to lead: nobody else would lead then.
             ticket.served.wait()
         if ticket.leads:
             ticket.called.clear()
@@ -90,8 +83,7 @@ class Desk:
         with self.lock:
             together, self.waiting = parted(self.waiting)
         try:
-            answers = answers_for([ticket.order for ticket in together])
-            for ticket, answer in zip(together, answers, strict=True):
+            for ticket, answer in zip(together, answers_for(together), strict=True):
                 ticket.answer = answer
         finally:
             with self.lock:
@@ -113,16 +105,16 @@ def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
     return together, later
 
 
-def answers_for(orders: Sequence[Order]) -> Sequence[Answer]:
+def answers_for(together: Sequence[Ticket]) -> Sequence[Answer]:
     """Accept orders in one transaction; None tells an order to go alone."""
     try:
         with lock_timeout(WAIT_TOGETHER_MILLISECONDS):
-            return submit_predictions(orders)
+            return submit_predictions([ticket.order for ticket in together])
     except (LockTimeout, DataError, IntegrityError):
         # The database said no to all of them: nothing was written, and each hears its own.
-        return [None] * len(orders)
+        return [None] * len(together)
     except Exception as error:
-        return [copy(error) for _ in orders]
+        return [copy(error) for _ in together]
 
 
 desk = Desk()

@@ -21,7 +21,7 @@ from ml_models.models import ModelVersion
 from mlservice.lib.idempotency import IdempotencyKey, IdempotencyMismatch
 from mlservice.lib.ids import new_id
 from predictions import accepting, submitting
-from predictions.accepting import ROWS_TOGETHER_AT_MOST, TOGETHER_AT_MOST, desk
+from predictions.accepting import ROWS_TOGETHER_AT_MOST, TOGETHER_AT_MOST, Ticket, desk
 from predictions.errors import AccountDisabled
 from predictions.models import Prediction
 from predictions.submitting import Order, prepare_submission
@@ -50,12 +50,12 @@ class Line:
         self.is_led = Event()
         self.may_go: Callable[[], bool] = lambda: True
 
-    def answers_for(self, orders: Sequence[Order]) -> Sequence[accepting.Answer]:
-        self.taken.append(list(orders))
+    def answers_for(self, together: Sequence[Ticket]) -> Sequence[accepting.Answer]:
+        self.taken.append([ticket.order for ticket in together])
         if not self.is_led.is_set():
             self.is_led.set()
             eventually(self.may_go)
-        return really_answers_for(orders)
+        return really_answers_for(together)
 
     def sizes(self) -> list[int]:
         return [len(orders) for orders in self.taken]
