@@ -4,8 +4,9 @@ from typing import Any
 
 import structlog
 from celery import shared_task
-from celery.signals import task_postrun, worker_process_shutdown, worker_ready
+from celery.signals import task_postrun, task_prerun, worker_process_shutdown, worker_ready
 from django.conf import settings
+from django.db import connections
 from prometheus_client import Counter, Gauge
 
 from mlservice import removal
@@ -77,6 +78,17 @@ def show_metrics(**_: Any) -> None:
     """Let Prometheus ask the node's main process, which answers for its children too."""
     memory_limit_bytes.set(settings.WORKER_MAX_MEMORY_MB * 1_048_576)
     exposing.serve(exposing.registry_of(Counts(), Processes()))
+
+
+@task_prerun.connect
+def leave_broken_connections(task: Any, **_: Any) -> None:
+    """Open anew what an earlier task left broken: tasks keep their connections for long.
+
+    A duty has its connection tried as well, for its next turn may be a night away.
+    """
+    for one in connections.all(initialized_only=True):
+        if one.errors_occurred or task.name in DUTIES:
+            one.close_if_unusable_or_obsolete()
 
 
 @task_postrun.connect

@@ -71,6 +71,8 @@ main() {
     step "Faults, in the short form"
     env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
       .venv/bin/python -m pytest "${strict[@]}" tests/faults
+    step "The stack of containers"
+    in_containers
   else
     whole_service
   fi
@@ -90,6 +92,15 @@ on_debian() {
   step "Tests of the broker, on Debian's PostgreSQL and RabbitMQ"
   env -u DATABASE_URL -u BROKER_URL TEST_SERVERS=debian \
     .venv/bin/python -m pytest "${strict[@]}" -m broker
+}
+
+# Only where an engine runs: making one, and the images of servers, takes longer than all the rest.
+in_containers() {
+  if docker info >/dev/null 2>&1; then
+    .venv/bin/python -m tests.compose
+  else
+    printf 'Not run, for no Docker engine answers here: make compose-test starts one.\n'
+  fi
 }
 
 # Each has servers of its own, and waits more than it computes.

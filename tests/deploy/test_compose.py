@@ -152,7 +152,7 @@ def test_each_service_reaches_those_it_calls_and_no_others(
     assert joined == {
         "front": {"proxy", "web", "grafana"},
         "data": lasting | {"migrate", "models", "demo", "postgres"},
-        "broker": lasting - {"web"} | {"rabbitmq"},
+        "broker": lasting - {"web"} | {"rabbitmq", "prometheus"},
         "store": LOADING | {"models", "minio", "bucket"},
         "watch": lasting - {"beat"} | {"prometheus", "grafana"},
         "outside": {"duties"},

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.live import execute
+from tests.faults.clients import Client
 from tests.faults.conftest import LoadMaker
 from tests.faults.form import PREDICTIONS
 from tests.faults.invariants import assert_all_succeeded, wait_for_quiet
@@ -15,6 +16,7 @@ AWAY_SECONDS = 2
 RECOVERED_SECONDS = 10
 CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
 CLOCK = "SELECT clock_timestamp()"
+SEND_A_DUTY = "from mlservice.celery import app; app.send_task('billing.expire_top_ups')"
 FINISHED_SINCE = """SELECT count(*) FROM predictions_prediction
                     WHERE created_at > %s AND status = 'succeeded'"""
 
@@ -61,6 +63,38 @@ def test_a_database_that_restarts_is_met_with_polite_refusals(
     assert {name: stack.service.processes[name].pid for name in STANDARD} == pids
     assert all(stack.service.is_running(name) for name in STANDARD)
     assert_all_succeeded(stack, sent)
+
+
+def test_every_duty_is_done_after_a_database_that_died(stack: Stack, people: list[Client]) -> None:
+    """The guard: a child looks at the connection it kept before it begins a duty."""
+    pids = stack.service.children("worker")
+    # Some for each child, so that none is without a connection of before.
+    for _ in range(6):
+        expire_one(stack, people[0])
+
+    crash(stack)
+    stack.service.wait_until(stack.service.is_ready, "the web process is ready again")
+    for _ in range(6):
+        expire_one(stack, people[0])
+
+    assert stack.service.children("worker") == pids
+
+
+def expire_one(stack: Stack, client: Client) -> None:
+    """Have a duty expire an overdue top-up, and fail if that one run does not."""
+    unpaid = client.post("wallet/top-ups", {"amount": 5, "provider": "manual"})["id"]
+    stack.query(
+        "UPDATE billing_topup SET expires_at = now() - interval '1 day' WHERE id = %s", unpaid
+    )
+    sent = stack.service.run_python("-c", SEND_A_DUTY)
+    assert sent.returncode == 0, sent.stderr
+    stack.service.wait_until(
+        lambda: (
+            stack.query("SELECT status FROM billing_topup WHERE id = %s", unpaid) == [("expired",)]
+        ),
+        "the duty has expired the top-up",
+        timeout_seconds=RECOVERED_SECONDS,
+    )
 
 
 def test_a_restored_backup_goes_on_where_it_stood_though_the_broker_is_empty(
