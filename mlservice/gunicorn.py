@@ -88,7 +88,7 @@ worker_class = Worker
 
 def on_starting(server: Any) -> None:
     """Give the processes that are forked from here one folder to count in, a new one."""
-    folder = tempfile.mkdtemp(prefix="mlservice-metrics-", dir=worker_tmp_dir)
+    folder = tempfile.mkdtemp(prefix=f"mlservice-metrics-{os.getpid()}-", dir=worker_tmp_dir)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
 
 

@@ -3,8 +3,15 @@
 from typing import Any
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded
 from celery import shared_task
-from celery.signals import task_postrun, task_prerun, worker_process_shutdown, worker_ready
+from celery.signals import (
+    task_failure,
+    task_postrun,
+    task_prerun,
+    worker_process_shutdown,
+    worker_ready,
+)
 from django.conf import settings
 from django.db import connections
 from prometheus_client import Counter, Gauge
@@ -95,6 +102,13 @@ def leave_broken_connections(task: Any, **_: Any) -> None:
 def count_duty(task: Any, state: str, **_: Any) -> None:
     if task.name in DUTIES:
         duties_total.labels(task.name, "done" if state == "SUCCESS" else "failed").inc()
+
+
+@task_failure.connect
+def count_killed_duty(sender: Any, exception: BaseException, **_: Any) -> None:
+    """Count what a child can no longer count: the node ended it for the time it took."""
+    if sender.name in DUTIES and isinstance(exception, TimeLimitExceeded):
+        duties_total.labels(sender.name, "failed").inc()
 
 
 @worker_process_shutdown.connect

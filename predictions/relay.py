@@ -58,6 +58,8 @@ class Relay:
             except BROKER_ERRORS as error:
                 logger.warning("relay_broker_away", error=repr(error))
                 counting.relay_failures.labels("broker").inc()
+                # What needs no broker was done.
+                counting.turned_timestamp_seconds.set_to_current_time()
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()
         self.publisher.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, wraps
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -20,7 +21,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.contextvars import bind_contextvars
 
@@ -31,6 +39,7 @@ R = TypeVar("R")
 
 MOST_LINKS = 100
 SPAN_BITS = (1 << 64) - 1
+_making = Lock()
 _root: ContextVar[UUID | None] = ContextVar("root", default=None)
 
 
@@ -56,7 +65,9 @@ def provider() -> TracerProvider:
 
 
 def tracer() -> trace.Tracer:
-    return provider().get_tracer("mlservice")
+    # Two threads that come first at once would make two, and one of them would never be flushed.
+    with _making:
+        return provider().get_tracer("mlservice")
 
 
 def flush() -> None:
@@ -83,11 +94,23 @@ def root_span(id: UUID, name: str, **options: Any) -> trace.Span:
         _root.reset(token)
 
 
+@contextmanager
+def within(span: trace.Span) -> Iterator[None]:
+    """Do what follows in a span, and end it; of an error it tells the kind, its words may quote."""
+    told_by_us = {"record_exception": False, "set_status_on_exception": False}
+    with trace.use_span(span, end_on_exit=True, **told_by_us):
+        try:
+            yield
+        except Exception as error:
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+
+
 def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def traced(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with tracer().start_as_current_span(name, record_exception=False):
+            with within(tracer().start_span(name)):
                 return function(*args, **kwargs)
 
         return call
@@ -124,21 +147,21 @@ def publishing(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
         links=links_to(predictions),
         attributes=described(group_id, predictions),
     )
-    with trace.use_span(span, end_on_exit=True, record_exception=False):
+    with within(span):
         yield
 
 
 @contextmanager
 def predicting(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
     parent = trace.set_span_in_context(NonRecordingSpan(context_of(group_id)))
-    with tracer().start_as_current_span(
+    span = tracer().start_span(
         "predict group",
         context=parent,
         kind=SpanKind.CONSUMER,
         links=links_to(predictions),
         attributes=described(group_id, predictions),
-        record_exception=False,
-    ):
+    )
+    with within(span):
         yield
 
 
@@ -155,12 +178,12 @@ class TracingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = {"traceparent": request.META.get("HTTP_TRACEPARENT", "")}
-        with tracer().start_as_current_span(
+        span = tracer().start_span(
             method_of(request),
             context=self.propagator.extract(sent, context=Context()),
             kind=SpanKind.SERVER,
-            record_exception=False,
-        ) as span:
+        )
+        with within(span):
             bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
             response = self.get_response(request)
             span.update_name(f"{method_of(request)} {route_of(request)}")

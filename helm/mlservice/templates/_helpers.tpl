@@ -1,5 +1,6 @@
 {{- define "mlservice.name" -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- /* The chart's name stays whole, for alerts and discovery go by it. */ -}}
+{{- printf "%s-%s" (.Release.Name | trunc 30 | trimSuffix "-") .Chart.Name -}}
 {{- end -}}
 
 {{- define "mlservice.selector" -}}

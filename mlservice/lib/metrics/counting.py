@@ -21,6 +21,8 @@ from prometheus_client.registry import Collector
 
 # The client's own word for it. gunicorn's main process sets it, for it forks before it loads us.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Then the id of whoever made it; gunicorn's main process makes the one of web.
+PREFIX = "mlservice-metrics-"
 # No process has this id: its files hold what those that ended had counted.
 ENDED = "0"
 
@@ -29,7 +31,7 @@ def own_folder() -> str:
     """Make a folder that this process, and whoever it forks, counts in until it ends."""
     # In memory: a count must not wait for a disk.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    folder = tempfile.mkdtemp(prefix="mlservice-metrics-", dir=memory)
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=memory)
     atexit.register(_remove, folder, os.getpid())
     return folder
 
@@ -39,12 +41,29 @@ def _remove(folder: str, made_by: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_the_abandoned(own: Path) -> None:
+    """Take away folders whose makers were killed; their ids stand in the names.
+
+    A maker with the id of ours was another: in a container that is started anew it is the same.
+    """
+    for folder in own.parent.glob(f"{PREFIX}*-*"):
+        maker = _maker_of(folder)
+        is_gone = maker == _maker_of(own) or not Path("/proc", maker).exists()
+        if maker.isdigit() and is_gone and folder != own:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _maker_of(folder: Path) -> str:
+    return folder.name.removeprefix(PREFIX).partition("-")[0]
+
+
 def _share() -> None:
     """Have what is counted from now on be counted for all; without a token nobody asks."""
     if settings.METRICS_TOKEN and FOLDER not in os.environ:
         os.environ[FOLDER] = own_folder()
     if FOLDER in os.environ:
         values.ValueClass = values.MultiProcessValue()
+        remove_the_abandoned(Path(os.environ[FOLDER]))
 
 
 _share()
