@@ -11,6 +11,7 @@ from functools import partial
 from django.db import transaction
 from prometheus_client import Counter
 
+from billing.models import LedgerEntry
 from mlservice.lib.metrics.counting import COUNTED
 
 entries = Counter(
@@ -25,6 +26,17 @@ credits_moved = Counter(
 holds_resolved = Counter(
     "mlservice_holds_resolved", "Holds that were resolved.", ["outcome"], registry=COUNTED
 )
+
+Kind = LedgerEntry.Kind
+# As the constraint ledger_entry_sign_fits_kind has it; of other kinds it may be either.
+ONE_WAY = {Kind.TOP_UP: "in", Kind.GRANT: "in", Kind.REFUND: "in", Kind.CAPTURE: "out"}
+# There from the beginning: of a count that begins with 1, the first would not be seen.
+for kind in Kind:
+    for direction in [ONE_WAY[kind]] if kind in ONE_WAY else ["in", "out"]:
+        entries.labels(kind, direction)
+        credits_moved.labels(kind, direction)
+for outcome in ("captured", "released"):
+    holds_resolved.labels(outcome)
 
 
 def moved(kind: str, amount: int, *, number: int = 1) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.closing import leavers_with_data, note_data_removed
 from accounts.outdated import outdated_sessions, outdated_sign_ins
@@ -16,6 +17,7 @@ from predictions.removal import Outdated, remove_rows
 
 # The duties share one child, and letters must not wait long for it.
 RUN_SECONDS = 30
+ROWS_A_SLICE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,30 @@ def count_prunable() -> Pruned:
 def prune(*, seconds: float = math.inf) -> Pruned:
     """Remove what is past the time that the settings give it; 0 days keep it for ever.
 
-    No slice of predictions is begun after so many seconds: the next run goes on there.
+    No slice is begun after so many seconds: the next run goes on there. Predictions come last,
+    for years of them may take nights.
     """
     ends_at, days = time.monotonic() + seconds, settings.PREDICTION_RETENTION_DAYS
-    removed, is_whole = Outdated.after(days=days).remove(ends_at=ends_at) if days else (0, True)
+    sessions = _delete(outdated_sessions(), ends_at=ends_at)
+    sign_ins = [_delete(notes, ends_at=ends_at) for notes in _sign_ins()]
+    predictions = Outdated.after(days=days).remove(ends_at=ends_at) if days else (0, True)
     return Pruned(
-        predictions=removed,
-        sign_ins=sum(notes.delete()[0] for notes in _sign_ins()),
-        sessions=outdated_sessions().delete()[0],
-        is_whole=is_whole,
+        predictions=predictions[0],
+        sign_ins=sum(removed for removed, _ in sign_ins),
+        sessions=sessions[0],
+        is_whole=all(is_whole for _, is_whole in (sessions, *sign_ins, predictions)),
     )
+
+
+def _delete(outdated: QuerySet[Any], *, ends_at: float) -> tuple[int, bool]:
+    """Delete slice by slice, each by itself; return how many, and whether that was all."""
+    removed, keys = 0, outdated.order_by("pk").values_list("pk", flat=True)
+    while some := list(keys[:ROWS_A_SLICE]):
+        if time.monotonic() > ends_at:
+            return removed, False
+        # Asked again, for a session may have been prolonged since.
+        removed += outdated.filter(pk__in=some).delete()[0]
+    return removed, True
 
 
 def _sign_ins() -> list[Any]:

@@ -13,6 +13,7 @@ from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]
 from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from django.db import Error, connection
+from structlog.contextvars import bound_contextvars
 
 from predictions import counting
 from predictions.dispatch import end_leases
@@ -58,7 +59,9 @@ def give_back(group_id: UUID, claimed_by: str) -> None:
     """Let another child take over what the lost one had claimed, one by one."""
     if ended := end_leases(group_id=group_id, claimed_by=claimed_by):
         return_expired_leases()
-        logger.warning("child_lost", claimed_by=claimed_by, predictions=ended)
+        logger.warning(
+            "child_lost", group_id=str(group_id), claimed_by=claimed_by, predictions=ended
+        )
 
 
 def end_overrun(group_id: UUID, claimed_by: str) -> None:
@@ -69,7 +72,7 @@ def end_overrun(group_id: UUID, claimed_by: str) -> None:
     if len(alone := list(held.values_list("pk", "attempt")[:2])) != 1:
         give_back(group_id, claimed_by)
         return
-    settle(
+    failed = [
         Outcome(
             id,
             attempt,
@@ -78,7 +81,9 @@ def end_overrun(group_id: UUID, claimed_by: str) -> None:
             error_code="timeout",
         )
         for id, attempt in alone
-    )
+    ]
+    with bound_contextvars(group_id=str(group_id)):
+        settle(failed)
 
 
 def _run(do: Callable[[UUID, str], None], group_id: str, claimed_by: str) -> None:

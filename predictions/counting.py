@@ -3,7 +3,8 @@
 What is counted stands under the names that docs/runbook.md and the alert rules use.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from ml_models.models import ModelVersion
 from ml_models.selectors import version_by_id
 from mlservice.lib.metrics.counting import COUNTED
+from predictions.endings import Ending
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 STATUSES = ("succeeded", "failed", "canceled")
@@ -81,7 +83,7 @@ children_lost = Counter(
 )
 ended_by_model = Counter(
     "mlservice_model_predictions",
-    "Predictions that a worker had in hand, by what came of them.",
+    "Predictions that ended, whoever ended them, by the version they were for.",
     ["model", "version", "status"],
     registry=COUNTED,
 )
@@ -111,16 +113,18 @@ def predicted(version: ModelVersion, *, predictions: int, rows: int, seconds: fl
     group_rows.observe(rows)
 
 
-def settled(version_id: int, outcomes: Iterable[Any]) -> None:
-    """Count how a worker's predictions ended, by the version that made them."""
-    for outcome in outcomes:
-        _ended_of(version_id)[outcome.status].inc()
+def expect(version_ids: Iterable[int]) -> None:
+    """Let the counts of versions begin at 0: of one that begins with 1, the first is not seen."""
+    for version_id in version_ids:
+        _ended_of(version_id)
 
 
-def ended(endings: Sequence[Any]) -> None:
-    """Count how predictions have ended, after the commit that ended them."""
-    for ending in endings:
-        ended_predictions.labels(ending.status, ending.error_code).inc()
+def ended(endings: Iterable[tuple[int, Ending]]) -> None:
+    """Count how predictions of these versions have ended, after the commit that ended them."""
+    alike = Tally((version_id, one.status, one.error_code) for version_id, one in endings)
+    for (version_id, status, code), number in alike.items():
+        ended_predictions.labels(status, code).inc(number)
+        _ended_of(version_id)[status].inc(number)
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 
+from ml_models.models import ModelVersion
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
@@ -154,6 +155,7 @@ class Relay:
 
     def reap(self) -> None:
         """End or revive what something that died left behind, and take in dead letters."""
+        counting.expect(ModelVersion.objects.published().values_list("pk", flat=True))
         counts = reaping.reap()
         counting.reaped(counts)
         # A full round is followed by the next one at once.

@@ -64,12 +64,11 @@ def run(
         group = list(same_version)
         try:
             version = patiently(partial(version_by_id, version_id))
+            counting.expect([version_id])
             outcomes = predict_group(version, group)
         except SoftTimeLimitExceeded as error:
             outcomes = out_of_time(group, error)
         settled += patiently(partial(settle, outcomes))
-        counting.settled(version_id, outcomes)
-        logger.info("predictions_settled", version_id=version_id, count=len(group))
     return settled
 
 

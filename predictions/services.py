@@ -3,20 +3,25 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from billing import services as billing
 from mlservice.lib.failpoints import failpoint
+from mlservice.lib.logging import few
 from mlservice.lib.prepared import Statement
 from mlservice.lib.tracing import step
 from predictions import counting, endings
 from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
 from predictions.models import DeadLetter, Prediction
+
+logger = structlog.get_logger(__name__)
 
 Status = Prediction.Status
 
@@ -46,6 +51,15 @@ class Outcome:
     error: str = ""
     error_code: str = ""
     predict_seconds: float | None = None
+
+
+class Settled(NamedTuple):
+    """A prediction that a settlement has ended: how, and what it always was."""
+
+    hold_id: int
+    version_id: int
+    request_id: str
+    ending: Ending
 
 
 @step("claim")
@@ -105,14 +119,26 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
         failpoint("settle_1")
         finished = _finish(ordered, expected)
         failpoint("settle_2")
-        billing.resolve_holds(
-            billing.Resolution(hold_id, ending.cost) for hold_id, ending in finished
-        )
-        endings.announce([ending for _, ending in finished])
+        billing.resolve_holds(billing.Resolution(one.hold_id, one.ending.cost) for one in finished)
+        endings.announce([one.ending for one in finished])
         failpoint("settle_3")
-    counting.ended([ending for _, ending in finished])
+    if finished:
+        counting.ended((one.version_id, one.ending) for one in finished)
+        logger.info("predictions_settled", count=len(finished), **_told(finished))
     failpoint("settle_4")
     return len(finished)
+
+
+def _told(settled: Sequence[Settled]) -> dict[str, list[Any]]:
+    """Say how and for whom, for whoever looks for one of them in the log."""
+    return {
+        "ended_as": sorted({one.ending.error_code or one.ending.status for one in settled}),
+        "version_ids": sorted({one.version_id for one in settled}),
+        **few(
+            prediction_ids=[str(one.ending.id) for one in settled],
+            request_ids=[one.request_id for one in settled],
+        ),
+    }
 
 
 def _holds_of(outcomes: list[Outcome]) -> list[int]:
@@ -125,15 +151,16 @@ HOLDS_OF = Statement(
 )
 
 
-def _finish(outcomes: list[Outcome], expected: str) -> list[tuple[int, Ending]]:
-    """Write the outcomes by compare-and-set; give hold and ending of each that was written."""
+def _finish(outcomes: list[Outcome], expected: str) -> list[Settled]:
+    """Write the outcomes by compare-and-set; give those that were written."""
     columns = [
         [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__
     ]
     by_id = {outcome.id: outcome for outcome in outcomes}
+    rows = FINISH.run(*columns, expected)
     return [
-        (hold_id, _ending(by_id[prediction_id], *written))
-        for hold_id, prediction_id, *written in FINISH.run(*columns, expected)
+        Settled(hold_id, version_id, request_id, _ending(by_id[prediction_id], *written))
+        for hold_id, version_id, request_id, prediction_id, *written in rows
     ]
 
 
@@ -183,8 +210,9 @@ SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
     lease_expires_at = NULL,
     completed_at = statement_timestamp()
 FROM current WHERE prediction.id = current.id
-RETURNING prediction.hold_id, prediction.id, is_canceled, prediction.cost,
-          prediction.started_at, prediction.completed_at, prediction.cancel_requested_at
+RETURNING prediction.hold_id, prediction.version_id, prediction.request_id, prediction.id,
+          is_canceled, prediction.cost, prediction.started_at, prediction.completed_at,
+          prediction.cancel_requested_at
 """,
 )
 

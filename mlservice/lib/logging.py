@@ -16,7 +16,7 @@ ROW_IN_ERROR = re.compile(r"^DETAIL: .*$", flags=re.MULTILINE)
 # At DEBUG these write down headers with keys, or statements with their values.
 TALKATIVE = ("amqp", "boto3", "botocore", "django.db.backends", "stripe", "urllib3")
 # Of a larger group its lines do not say who asked for it.
-ASKED_BY_AT_MOST = 16
+FEW = 16
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -34,8 +34,13 @@ def without_secrets(text: str) -> str:
 
 def asked_by(request_ids: Sequence[str]) -> dict[str, list[str]]:
     """Name the requests that a small group is for, to be written on its lines."""
-    known = [request_id for request_id in request_ids if request_id]
-    return {"request_ids": known} if 0 < len(known) <= ASKED_BY_AT_MOST else {}
+    return few(request_ids=request_ids)
+
+
+def few(**named: Sequence[str]) -> dict[str, list[str]]:
+    """Give names for a line, each kind of them as long as they are few."""
+    known = {kind: [name for name in names if name] for kind, names in named.items()}
+    return {kind: names for kind, names in known.items() if 0 < len(names) <= FEW}
 
 
 def without_words(error: BaseException) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Processes count in files of one folder: what ends is added up once and leaves no file."""
 
 import os
+import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from pytest_django import Settings
 
 from billing import counting as money
+from billing.models import LedgerEntry
 from mlservice import tasks
 from mlservice.lib.metrics import exposing
 from mlservice.lib.metrics.counting import Counts, fold_the_ended, remove_the_abandoned
@@ -90,6 +93,34 @@ def test_money_is_counted_once_it_is_committed(django_capture_on_commit_callback
     for tell in waiting:
         tell()
     assert (moved("grant", "in"), moved("correction", "out")) == (before[0] + 5, before[1] + 3)
+
+
+def test_every_kind_of_entry_is_shown_before_the_first_of_it() -> None:
+    """Prometheus sees no rise of a count that begins with the first correction."""
+    code = "from billing import counting; from prometheus_client import generate_latest;"
+    code += "print(generate_latest(counting.COUNTED).decode())"
+    own = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        env=own | {"METRICS_TOKEN": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    ways = [(kind, way) for kind, way in product(LedgerEntry.Kind, ("in", "out"))]
+    never = {("top_up", "out"), ("grant", "out"), ("refund", "out"), ("capture", "in")}
+    shown = set(
+        re.findall(r"^(mlservice_ledger_\w+_total)\{(.*)\} 0\.0$", done.stdout, re.MULTILINE)
+    )
+    assert shown == {
+        (f"mlservice_ledger_{what}_total", f'direction="{way}",kind="{kind}"')
+        for what in ("entries", "credits")
+        for kind, way in ways
+        if (kind, way) not in never
+    }
 
 
 @pytest.mark.django_db

@@ -279,6 +279,53 @@ def test_notes_on_sign_ins_and_dead_sessions_go_as_well(
     assert Session.objects.exists()
 
 
+@pytest.fixture
+def notes_and_sessions(settings: Any) -> Callable[[], tuple[int, int]]:
+    """Five outdated notes on sign-ins, five dead sessions; say how many of each are left."""
+    settings.SIGN_IN_RETENTION_DAYS = 7
+    then = timezone.now() - timedelta(days=8)
+    for number in range(5):
+        AccessLog.objects.create(username="alice", ip_address="192.0.2.1")
+        Session.objects.create(session_key=f"dead-{number}", expire_date=then)
+    AccessLog.objects.update(attempt_time=then)
+    return lambda: (AccessLog.objects.count(), Session.objects.count())
+
+
+def test_notes_and_sessions_go_by_slices_and_each_is_kept_by_itself(
+    db: None,
+    notes_and_sessions: Callable[[], tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mlservice.removal.ROWS_A_SLICE", 2)
+
+    with CaptureQueriesContext(connection) as asked:
+        pruned = prune()
+
+    deleted = [query["sql"] for query in asked if query["sql"].startswith("DELETE")]
+    assert (len(deleted), notes_and_sessions()) == (6, (0, 0))
+    assert pruned == Pruned(predictions=0, sign_ins=5, sessions=5)
+
+
+def test_notes_and_sessions_without_time_left_go_in_the_next_run(
+    db: None,
+    notes_and_sessions: Callable[[], tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mlservice.removal.ROWS_A_SLICE", 2)
+    # The run begins, two slices of sessions are in time, nothing else is.
+    moments = iter([0.0, 1.0, 1.0, *[9.0] * 9])
+    clock = SimpleNamespace(monotonic=lambda: next(moments))
+    monkeypatch.setattr("mlservice.removal.time", clock)
+
+    first = prune(seconds=2)
+    left = notes_and_sessions()
+    monkeypatch.undo()
+    second = prune()
+
+    assert (first, left) == (Pruned(sign_ins=0, sessions=4, is_whole=False), (5, 1))
+    assert (second, notes_and_sessions()) == (Pruned(sign_ins=5, sessions=1), (0, 0))
+
+
 def test_the_duty_works_in_turns_at_night(alice: User, published_version: ModelVersion) -> None:
     duty: Any = settings.CELERY_BEAT_SCHEDULE["prune"]
     finished(alice, days=DAYS + 1)

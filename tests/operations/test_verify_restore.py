@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
@@ -17,8 +18,10 @@ from psycopg2 import sql
 from accounts.models import User
 from billing.models import Hold
 from ml_models.artifacts import stored_path
-from ml_models.models import ModelVersion
+from ml_models.models import MLModel, ModelVersion
+from ml_models.services import break_version
 from mlservice import restoring
+from mlservice.audit import run_checks
 from mlservice.management.commands.prepare_database import GRANTS
 from mlservice.restoring import CHECKS, TRIGGERS, verify
 from predictions import runner
@@ -184,6 +187,36 @@ def test_a_lost_foreign_key_is_told(restored: None) -> None:
     }
 
 
+PLAIN_INDEXES = """
+    SELECT indrelid::regclass::text, index.relname,
+           (SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute
+            WHERE attrelid = index.oid)
+    FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
+    WHERE index.relnamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = index.oid)
+      -- Beside an index of the same column, for what begins so.
+      AND index.relname NOT LIKE '%\\_like'"""
+
+
+def test_every_index_that_is_lost_is_told(restored: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(PLAIN_INDEXES)
+        there = cursor.fetchall()
+    named = {
+        one.name
+        for model in apps.get_models(include_auto_created=True)
+        for one in (*model._meta.constraints, *model._meta.indexes)
+    }
+
+    as_owner(*(f'DROP INDEX "{name}"' for _, name, _ in there))
+
+    assert len(there) > 40
+    assert sorted(troubles()["triggers, constraints and indexes"]) == sorted(
+        f"{table} lacks {name if name in named else f'an index on {columns}'}."
+        for table, name, columns in there
+    )
+
+
 def test_a_changed_entry_is_told(restored: None) -> None:
     """Who restores by hand may have had the trigger off."""
     as_owner(
@@ -268,6 +301,48 @@ def test_an_artifact_of_a_retired_version_is_missed_only_while_work_waits_for_it
 
     assert list(with_work) == ["artifacts"]
     assert without == {}
+
+
+def test_a_broken_version_that_is_to_serve_is_told(
+    restored: None, published_version: ModelVersion
+) -> None:
+    break_version(version_id=published_version.pk, reason="its bytes are gone")
+    out = StringIO()
+
+    found = troubles()
+    with pytest.raises(SystemExit):
+        call_command("verify_restore", stdout=out, stderr=StringIO())
+
+    assert found == {
+        "artifacts": ["Linear Regression 1 is to serve, and is broken: its bytes are gone"]
+    }
+    assert "Check again" in out.getvalue()
+
+
+def test_a_broken_version_that_no_model_names_is_no_trouble(
+    restored: None, published_version: ModelVersion
+) -> None:
+    MLModel.objects.filter(pk=published_version.model_id).update(stable=None)
+    break_version(version_id=published_version.pk, reason="its bytes are gone")
+    out = StringIO()
+
+    call_command("verify_restore", stdout=out)
+
+    assert "versions that serve: 0\n" in out.getvalue()
+
+
+def test_the_books_are_audited_once(restored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    audits: list[dict[str, int]] = []
+
+    def audited() -> dict[str, int]:
+        audits.append(run_checks())
+        return audits[-1]
+
+    monkeypatch.setattr(restoring, "run_checks", audited)
+
+    call_command("verify_restore", stdout=StringIO())
+
+    assert len(audits) == 1
 
 
 def test_work_that_is_past_its_time_only_waits_for_the_relay(restored: None) -> None:
