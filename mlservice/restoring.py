@@ -224,7 +224,8 @@ GUARDS = {
 
 def _unnamed_guards(model: type[Model]) -> Iterator[tuple[str, list[str]]]:
     for together in model._meta.unique_together:
-        yield "unique", [str(model._meta.get_field(name).column) for name in together]
+        columns = {one.name: str(one.column) for one in model._meta.local_fields}
+        yield "unique", [columns[name] for name in together]
     for field in model._meta.local_fields:
         for kind in _guards_of(field):
             yield kind, [str(field.column)]
@@ -235,7 +236,7 @@ def _guards_of(field: "Field[Any, Any]") -> Iterator[str]:
         yield "primary_key"
     elif field.unique:
         yield "unique"
-    elif field.db_index:
+    elif getattr(field, "db_index", False):
         yield "index"
     if field.remote_field and getattr(field, "db_constraint", False):
         yield "foreign_key"
