@@ -1,6 +1,7 @@
 """The only place that imports OpenTelemetry; it is loaded only where traces are wanted.
 
-Spans name routes, ids and numbers. No address, no row and no key is ever an attribute.
+Spans name routes, ids and numbers. No address, no row and no key is ever an attribute, and of an
+error they name the kind alone.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, wraps
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -20,7 +22,15 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.contextvars import bind_contextvars
 
@@ -31,6 +41,7 @@ R = TypeVar("R")
 
 MOST_LINKS = 100
 SPAN_BITS = (1 << 64) - 1
+_making = Lock()
 _root: ContextVar[UUID | None] = ContextVar("root", default=None)
 
 
@@ -46,9 +57,15 @@ class Ids(RandomIdGenerator):
         return root.int & SPAN_BITS if root else super().generate_span_id()
 
 
-@cache
 def provider() -> TracerProvider:
-    """Make this process's way to the collector; its thread must not be made before a fork."""
+    """Return this process's way to the collector; its thread must not be made before a fork."""
+    # A cache alone lets the first requests of several threads make one each.
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> TracerProvider:
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or "mlservice"})
     made = TracerProvider(resource=resource, id_generator=Ids())
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -60,7 +77,7 @@ def tracer() -> trace.Tracer:
 
 
 def flush() -> None:
-    if provider.cache_info().currsize:
+    if _made.cache_info().currsize:
         provider().shutdown()
 
 
@@ -83,11 +100,24 @@ def root_span(id: UUID, name: str, **options: Any) -> trace.Span:
         _root.reset(token)
 
 
+@contextmanager
+def during(span: trace.Span) -> Iterator[trace.Span]:
+    """Let a span last as long as what is done in it."""
+    quiet = {"record_exception": False, "set_status_on_exception": False}
+    with trace.use_span(span, end_on_exit=True, **quiet):
+        try:
+            yield span
+        except Exception as error:
+            # Its words may quote a row, or what the database was given.
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise
+
+
 def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def traced(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with tracer().start_as_current_span(name, record_exception=False):
+            with during(tracer().start_span(name)):
                 return function(*args, **kwargs)
 
         return call
@@ -124,21 +154,21 @@ def publishing(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
         links=links_to(predictions),
         attributes=described(group_id, predictions),
     )
-    with trace.use_span(span, end_on_exit=True, record_exception=False):
+    with during(span):
         yield
 
 
 @contextmanager
 def predicting(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
     parent = trace.set_span_in_context(NonRecordingSpan(context_of(group_id)))
-    with tracer().start_as_current_span(
+    span = tracer().start_span(
         "predict group",
         context=parent,
         kind=SpanKind.CONSUMER,
         links=links_to(predictions),
         attributes=described(group_id, predictions),
-        record_exception=False,
-    ):
+    )
+    with during(span):
         yield
 
 
@@ -155,12 +185,12 @@ class TracingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = {"traceparent": request.META.get("HTTP_TRACEPARENT", "")}
-        with tracer().start_as_current_span(
+        begun = tracer().start_span(
             method_of(request),
             context=self.propagator.extract(sent, context=Context()),
             kind=SpanKind.SERVER,
-            record_exception=False,
-        ) as span:
+        )
+        with during(begun) as span:
             bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
             response = self.get_response(request)
             span.update_name(f"{method_of(request)} {route_of(request)}")
