@@ -3,8 +3,9 @@
 from typing import Any
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import shared_task
-from celery.signals import task_postrun, worker_process_shutdown, worker_ready
+from celery.signals import task_failure, task_postrun, worker_process_shutdown, worker_ready
 from django.conf import settings
 from prometheus_client import Counter, Gauge
 
@@ -83,6 +84,14 @@ def show_metrics(**_: Any) -> None:
 def count_duty(task: Any, state: str, **_: Any) -> None:
     if task.name in DUTIES:
         duties_total.labels(task.name, "done" if state == "SUCCESS" else "failed").inc()
+
+
+@task_failure.connect
+def count_killed_duty(sender: Any, exception: BaseException, **_: Any) -> None:
+    """Count, in the node's main process, a duty that ended together with its child."""
+    is_killed = isinstance(exception, TimeLimitExceeded | WorkerLostError)
+    if is_killed and sender.name in DUTIES:
+        duties_total.labels(sender.name, "failed").inc()
 
 
 @worker_process_shutdown.connect
