@@ -1,5 +1,6 @@
 {{- define "mlservice.name" -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{/* The chart's own name stays whole: alert rules know our targets by it. */}}
+{{- printf "%s-%s" (.Release.Name | trunc 30 | trimSuffix "-") .Chart.Name -}}
 {{- end -}}
 
 {{- define "mlservice.selector" -}}
