@@ -5,12 +5,13 @@ import os
 import select
 import shutil
 import signal
-import tempfile
 from threading import Thread
 from types import FrameType
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from deploy.counting_folder import make_folder, parent
 
 wsgi_app = "mlservice.wsgi"
 bind = f"{os.environ.get('BIND_HOST', '127.0.0.1')}:{os.environ.get('PORT') or 8000}"
@@ -87,9 +88,11 @@ worker_class = Worker
 
 
 def on_starting(server: Any) -> None:
-    """Give the processes that are forked from here one folder to count in, a new one."""
-    folder = tempfile.mkdtemp(prefix=f"mlservice-metrics-{os.getpid()}-", dir=worker_tmp_dir)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    """Give the processes that are forked from here one folder to count in, a new one.
+
+    Whether anybody asks them, they know who read the settings; else it stays empty.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_folder(parent())
 
 
 def on_exit(server: Any) -> None:

@@ -3,15 +3,9 @@
 from typing import Any
 
 import structlog
-from billiard.exceptions import TimeLimitExceeded
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import shared_task
-from celery.signals import (
-    task_failure,
-    task_postrun,
-    task_prerun,
-    worker_process_shutdown,
-    worker_ready,
-)
+from celery.signals import task_failure, task_postrun, worker_process_shutdown, worker_ready
 from django.conf import settings
 from django.db import connections
 from prometheus_client import Counter, Gauge
@@ -106,8 +100,9 @@ def count_duty(task: Any, state: str, **_: Any) -> None:
 
 @task_failure.connect
 def count_killed_duty(sender: Any, exception: BaseException, **_: Any) -> None:
-    """Count what a child can no longer count: the node ended it for the time it took."""
-    if sender.name in DUTIES and isinstance(exception, TimeLimitExceeded):
+    """Count, in the node's main process, a duty that ended together with its child."""
+    is_killed = isinstance(exception, TimeLimitExceeded | WorkerLostError)
+    if is_killed and sender.name in DUTIES:
         duties_total.labels(sender.name, "failed").inc()
 
 

@@ -21,7 +21,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000)
 
 turned_timestamp_seconds = Gauge(
     "mlservice_relay_turned_timestamp_seconds",
-    "When the relay last ended a turn, having looked at the table.",
+    "When the relay last looked at the table, whether or not the broker took what waits.",
     registry=COUNTED,
     multiprocess_mode="livemax",
 )

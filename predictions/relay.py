@@ -59,7 +59,7 @@ class Relay:
             except BROKER_ERRORS as error:
                 logger.warning("relay_broker_away", error=repr(error))
                 counting.relay_failures.labels("broker").inc()
-                # What needs no broker was done.
+                # The table was looked at: this relay is not the one to be mended.
                 counting.turned_timestamp_seconds.set_to_current_time()
                 self.stopped.wait(BACK_OFF_SECONDS)
         self.disconnect()

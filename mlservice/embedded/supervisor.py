@@ -23,6 +23,7 @@ class Program:
     command: list[str]
     is_server: bool = False
     user: str | None = None
+    metrics_port: int | None = None
     stop_signal: str = "TERM"
     stop_wait_seconds: int = 20
 
@@ -58,6 +59,9 @@ def processes(home: Home) -> list[Program]:
     consumed = os.environ.get("WORKER_QUEUES") or "predictions,bulk"
     # Longer than one prediction may take, so that a stop interrupts none.
     grace_seconds = int(os.environ.get("PREDICTION_TIME_LIMIT_SECONDS") or 30) + 10
+    # On one machine each role needs a port of its own.
+    first_port = int(os.environ.get("METRICS_PORT") or 0)
+    relay, worker, duties = range(first_port, first_port + 3) if first_port else (None,) * 3
     celery = [sys.executable, "-m", "celery", "-A", "mlservice"]
     schedule = str(home.folder / "beat-schedule")
     return [
@@ -67,6 +71,7 @@ def processes(home: Home) -> list[Program]:
                 *(*celery, "worker", "--queues", consumed),
                 *("--concurrency", children, "--hostname", "worker@%h"),
             ],
+            metrics_port=worker,
             stop_wait_seconds=grace_seconds,
         ),
         # A long duty must not occupy a child that predicts; this node loads no models.
@@ -76,8 +81,13 @@ def processes(home: Home) -> list[Program]:
                 *(*celery, "worker", "--queues", "duties"),
                 *("--concurrency", "1", "--hostname", "duties@%h"),
             ],
+            metrics_port=duties,
         ),
-        Program(name="relay", command=[sys.executable, "manage.py", "run_relay"]),
+        Program(
+            name="relay",
+            command=[sys.executable, "manage.py", "run_relay"],
+            metrics_port=relay,
+        ),
         Program(
             name="web",
             command=[
@@ -135,6 +145,11 @@ def _program_section(home: Home, program: Program) -> str:
         stdout_logfile_maxbytes="10MB",
         stdout_logfile_backups="2",
         **({"user": program.user} if program.user else {}),
+        **(
+            {"environment": f'METRICS_PORT="{program.metrics_port}"'}
+            if program.metrics_port
+            else {}
+        ),
     )
 
 

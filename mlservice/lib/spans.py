@@ -1,6 +1,7 @@
 """The only place that imports OpenTelemetry; it is loaded only where traces are wanted.
 
-Spans name routes, ids and numbers. No address, no row and no key is ever an attribute.
+Spans name routes, ids and numbers. No address, no row and no key is ever an attribute, and of an
+error they name the kind alone.
 """
 
 import os
@@ -26,6 +27,7 @@ from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
     SpanKind,
+    Status,
     StatusCode,
     TraceFlags,
 )
@@ -55,9 +57,15 @@ class Ids(RandomIdGenerator):
         return root.int & SPAN_BITS if root else super().generate_span_id()
 
 
-@cache
 def provider() -> TracerProvider:
-    """Make this process's way to the collector; its thread must not be made before a fork."""
+    """Return this process's way to the collector; its thread must not be made before a fork."""
+    # A cache alone lets the first requests of several threads make one each.
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> TracerProvider:
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or "mlservice"})
     made = TracerProvider(resource=resource, id_generator=Ids())
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -71,7 +79,7 @@ def tracer() -> trace.Tracer:
 
 
 def flush() -> None:
-    if provider.cache_info().currsize:
+    if _made.cache_info().currsize:
         provider().shutdown()
 
 
@@ -95,14 +103,15 @@ def root_span(id: UUID, name: str, **options: Any) -> trace.Span:
 
 
 @contextmanager
-def within(span: trace.Span) -> Iterator[None]:
-    """Do what follows in a span, and end it; of an error it tells the kind, its words may quote."""
-    told_by_us = {"record_exception": False, "set_status_on_exception": False}
-    with trace.use_span(span, end_on_exit=True, **told_by_us):
+def during(span: trace.Span) -> Iterator[trace.Span]:
+    """Let a span last as long as what is done in it."""
+    quiet = {"record_exception": False, "set_status_on_exception": False}
+    with trace.use_span(span, end_on_exit=True, **quiet):
         try:
-            yield
+            yield span
         except Exception as error:
-            span.set_status(StatusCode.ERROR, type(error).__name__)
+            # Its words may quote a row, or what the database was given.
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
             raise
 
 
@@ -110,7 +119,7 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def traced(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with within(tracer().start_span(name)):
+            with during(tracer().start_span(name)):
                 return function(*args, **kwargs)
 
         return call
@@ -147,7 +156,7 @@ def publishing(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
         links=links_to(predictions),
         attributes=described(group_id, predictions),
     )
-    with within(span):
+    with during(span):
         yield
 
 
@@ -161,7 +170,7 @@ def predicting(group_id: UUID, predictions: Sequence[UUID]) -> Iterator[None]:
         links=links_to(predictions),
         attributes=described(group_id, predictions),
     )
-    with within(span):
+    with during(span):
         yield
 
 
@@ -178,12 +187,12 @@ class TracingMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = {"traceparent": request.META.get("HTTP_TRACEPARENT", "")}
-        span = tracer().start_span(
+        begun = tracer().start_span(
             method_of(request),
             context=self.propagator.extract(sent, context=Context()),
             kind=SpanKind.SERVER,
         )
-        with within(span):
+        with during(begun) as span:
             bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
             response = self.get_response(request)
             span.update_name(f"{method_of(request)} {route_of(request)}")

@@ -78,14 +78,14 @@ CASES: dict[str, Object] = {
 }
 
 
-def rendered(values: Object, **options: Any) -> dict[str, str]:
+def rendered(values: Object, *, release: str = RELEASE, **options: Any) -> dict[str, str]:
     chart = helm_python.Chart.load(f"{CHART}/")
-    files: dict[str, str] = chart.render(values, name=RELEASE, namespace=NAMESPACE, **options)
+    files: dict[str, str] = chart.render(values, name=release, namespace=NAMESPACE, **options)
     return files
 
 
-def manifests(values: Object) -> list[Object]:
-    files = rendered(values)
+def manifests(values: Object, *, release: str = RELEASE) -> list[Object]:
+    files = rendered(values, release=release)
     texts = (text for name, text in files.items() if name.endswith(".yaml"))
     return [each for text in texts for each in yaml.safe_load_all(text) if each]
 

@@ -1,6 +1,7 @@
 """What operators of the cluster are handed: who is scraped, which rules, which dashboards."""
 
 import json
+import re
 
 import yaml
 
@@ -9,7 +10,10 @@ from tests.chart.rendering import (
     COMPONENT,
     LASTING,
     NAME,
+    PROD,
     Object,
+    component,
+    manifests,
     of_kind,
     pod_template,
     pods,
@@ -59,6 +63,24 @@ def test_prometheus_shows_the_token_that_the_pods_ask_for() -> None:
         if (f"{NAME}-app", "METRICS_TOKEN", False) in secret_keys(pod_template(each)["spec"])
     }
     assert asking == MEASURED
+
+
+def test_the_alert_on_targets_knows_ours_by_however_long_a_release_is_named() -> None:
+    rules = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    [known] = re.findall(r'job=~"(.+?)"', rules[0]["expr"])
+
+    # Helm allows no longer one.
+    made = manifests(PROD, release="a-release-named-at-some-length-" + "x" * 22)
+
+    # Prometheus names the job after the service, or after the monitor of pods.
+    jobs = {
+        each["metadata"]["name"]
+        for each in made
+        if each["kind"] == "PodMonitor" or (each["kind"], component(each)) == ("Service", "web")
+    }
+    assert len(jobs) == 2
+    assert all(re.fullmatch(known, job) for job in jobs), jobs
+    assert max(len(each["metadata"]["name"]) for each in made) <= 63
 
 
 def test_the_rules_and_dashboards_are_the_files_word_for_word() -> None:

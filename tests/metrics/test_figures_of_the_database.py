@@ -1,9 +1,12 @@
 """Figures of the database come from the rows, read no history, and fail one group at a time."""
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg2
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -117,6 +120,66 @@ def test_a_group_that_takes_long_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 
     assert figures["mlservice_collector_up", "slow"] == 0
     assert figures["mlservice_collector_up", "database"] == 1
+
+
+@contextmanager
+def locked(*tables: str) -> Iterator[None]:
+    """Hold tables as a migration does, from a connection of its own."""
+    theirs = psycopg2.connect(**connection.get_connection_params())
+    try:
+        with theirs.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+        yield
+    finally:
+        theirs.close()
+
+
+def test_a_table_that_is_locked_blinds_those_alone_who_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "MOST_MILLISECONDS", 300)
+
+    with locked("mail_letter"):
+        figures = shown()
+
+    missing = {name for name in READERS if not figures["mlservice_collector_up", name]}
+    assert missing == {"letters"}
+
+
+def test_many_slow_groups_cost_a_scrape_no_more_than_all_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "MOST_MILLISECONDS", 300)
+    monkeypatch.setattr(database, "MOST_SECONDS", 0.5)
+    slow = {f"slow_{number}": READERS["letters"] for number in range(20)}
+
+    with locked("mail_letter"):
+        began = time.monotonic()
+        figures = shown({"database": READERS["database"], **slow, "audit": READERS["audit"]})
+        took = time.monotonic() - began
+
+    assert took < 3
+    assert figures["mlservice_collector_up", "database"] == 1
+    # It could have been read, and came too late.
+    assert figures["mlservice_collector_up", "audit"] == 0
+
+
+def test_a_group_of_many_statements_ends_as_one_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def dawdles() -> Any:
+        with connection.cursor() as cursor:
+            for number in range(20):
+                cursor.execute("SELECT pg_sleep(0.1)")
+                asked.append(number)
+        yield
+
+    monkeypatch.setattr(database, "MOST_MILLISECONDS", 300)
+
+    figures = shown({"database": READERS["database"], "dawdles": dawdles})
+
+    assert figures["mlservice_collector_up", "dawdles"] == 0
+    assert len(asked) <= 3
 
 
 def test_without_a_database_nothing_else_is_tried() -> None:

@@ -1,7 +1,9 @@
 """The relay groups what waits, keeps a window, and takes back what was lost."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,8 +16,10 @@ from kombu.exceptions import OperationalError
 
 from accounts.models import User
 from ml_models.models import ModelVersion
+from mlservice.celery import app
 from mlservice.lib.ids import new_id
 from predictions import lanes
+from predictions.counting import turned_timestamp_seconds
 from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
 from predictions.publisher import BROKER_ERRORS, Publisher
@@ -267,6 +271,26 @@ def test_turns_follow_each_other_while_a_child_is_idle(monkeypatch: pytest.Monke
 
     assert waited == []
     assert relay.turned_at == 100.0001
+
+
+def moment_of_the_last_turn() -> float:
+    [family] = turned_timestamp_seconds.collect()
+    return max((sample.value for sample in family.samples), default=0.0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_without_a_broker_turns_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody listens on port 1.
+    monkeypatch.setattr(app.conf, "broker_write_url", "amqp://127.0.0.1:1//")
+    relay, began = Relay(), time.time()
+    monkeypatch.setattr(relay.stopped, "wait", lambda seconds: relay.stopped.set())
+
+    thread = Thread(target=relay.run)
+    thread.start()
+    thread.join(timeout=30)
+
+    assert not thread.is_alive()
+    assert moment_of_the_last_turn() >= began
 
 
 def bitmap_scans() -> str:

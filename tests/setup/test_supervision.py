@@ -77,3 +77,30 @@ def test_a_longer_prediction_gives_the_worker_a_longer_grace(
 
 def test_the_worker_may_finish_a_prediction_before_it_is_ended(tmp_path: Path) -> None:
     assert int(configured(tmp_path)["program:worker"]["stopwaitsecs"]) > 30
+
+
+def test_each_role_shows_its_figures_on_a_port_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METRICS_PORT", "9100")
+
+    found = configured(tmp_path)
+
+    ports = {
+        role: found[f"program:{role}"]["environment"] for role in ("relay", "worker", "duties")
+    }
+    assert ports == {
+        "relay": 'METRICS_PORT="9100"',
+        "worker": 'METRICS_PORT="9101"',
+        "duties": 'METRICS_PORT="9102"',
+    }
+
+
+def test_no_port_is_given_where_none_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("METRICS_PORT", raising=False)
+
+    found = configured(tmp_path)
+
+    assert not [name for name in found.sections() if "environment" in found[name]]

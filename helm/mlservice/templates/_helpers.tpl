@@ -1,5 +1,5 @@
 {{- define "mlservice.name" -}}
-{{- /* The chart's name stays whole, for alerts and discovery go by it. */ -}}
+{{/* The chart's own name stays whole: alert rules know our targets by it. */}}
 {{- printf "%s-%s" (.Release.Name | trunc 30 | trimSuffix "-") .Chart.Name -}}
 {{- end -}}
 

@@ -8,7 +8,6 @@ import atexit
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from deploy.counting_folder import make_folder, parent
 
 # The client's own word for it. gunicorn's main process sets it, for it forks before it loads us.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,9 +30,7 @@ ENDED = "0"
 
 def own_folder() -> str:
     """Make a folder that this process, and whoever it forks, counts in until it ends."""
-    # In memory: a count must not wait for a disk.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=memory)
+    folder = make_folder(parent())
     atexit.register(_remove, folder, os.getpid())
     return folder
 
@@ -58,12 +57,17 @@ def _maker_of(folder: Path) -> str:
 
 
 def _share() -> None:
-    """Have what is counted from now on be counted for all; without a token nobody asks."""
-    if settings.METRICS_TOKEN and FOLDER not in os.environ:
+    """Have what is counted from now on be counted for all; without a token nobody asks.
+
+    A process then counts for itself alone, which costs it no file.
+    """
+    if not settings.METRICS_TOKEN:
+        os.environ.pop(FOLDER, None)
+        values.ValueClass = values.MutexValue
+        return
+    if FOLDER not in os.environ:
         os.environ[FOLDER] = own_folder()
-    if FOLDER in os.environ:
-        values.ValueClass = values.MultiProcessValue()
-        remove_the_abandoned(Path(os.environ[FOLDER]))
+    values.ValueClass = values.MultiProcessValue()
 
 
 _share()

@@ -54,16 +54,16 @@ def serve(registry: CollectorRegistry) -> None:
 def _serve(registry: CollectorRegistry) -> None:
     address = (os.environ.get("BIND_HOST", "127.0.0.1"), settings.METRICS_PORT)
     handler = type("Handler", (_Handler,), {"registry": registry})
-    was_told = False
+    is_told = False
     while True:
         try:
             with Server(address, handler) as server:
                 server.serve_forever()
         except OSError as error:
             # Nobody's work stops for it: perhaps the one before us is still on its way out.
-            if not was_told:
+            if not is_told:
                 logger.warning("metrics_port_taken", port=settings.METRICS_PORT, error=str(error))
-            was_told = True
+            is_told = True
             time.sleep(ROOM_SECONDS)
 
 
