@@ -5,7 +5,13 @@ from typing import Any
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import shared_task
-from celery.signals import task_failure, task_postrun, worker_process_shutdown, worker_ready
+from celery.signals import (
+    task_failure,
+    task_postrun,
+    task_prerun,
+    worker_process_shutdown,
+    worker_ready,
+)
 from django.conf import settings
 from django.db import connections
 from prometheus_client import Counter, Gauge

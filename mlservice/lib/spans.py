@@ -73,9 +73,7 @@ def _made() -> TracerProvider:
 
 
 def tracer() -> trace.Tracer:
-    # Two threads that come first at once would make two, and one of them would never be flushed.
-    with _making:
-        return provider().get_tracer("mlservice")
+    return provider().get_tracer("mlservice")
 
 
 def flush() -> None:

@@ -1,4 +1,4 @@
-"""The only place that asks the database for figures: group by group, within bounds."""
+"""The only place that asks the database for figures: group by group, each within bounds."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

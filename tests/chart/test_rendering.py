@@ -7,7 +7,6 @@ from typing import Any
 
 import helm_python
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
@@ -158,20 +157,6 @@ def test_values_that_lack_or_mistake_something_are_refused_by_name(
 ) -> None:
     with pytest.raises(helm_python.HelmError, match=word):
         manifests(merged(LEAST, change))
-
-
-def test_a_long_name_of_a_release_leaves_the_charts_name_whole() -> None:
-    """Alerts find the service by it."""
-    chart = helm_python.Chart.load(f"{CHART}/")
-    files = chart.render(LEAST, name="r" * 53, namespace=NAMESPACE)
-    texts = (text for name, text in files.items() if name.endswith(".yaml"))
-    made = [each for text in texts for each in yaml.safe_load_all(text) if each]
-
-    names = {each["metadata"]["name"] for each in made if each["kind"] in ("Service", "Deployment")}
-
-    assert len(names) > 5
-    assert [name for name in names if not name.startswith("r" * 30 + "-mlservice")] == []
-    assert max(map(len, names)) <= 63
 
 
 def test_a_large_number_is_written_out_and_a_small_one_stays() -> None:

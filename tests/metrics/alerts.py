@@ -135,43 +135,6 @@ FAULTS: dict[str, dict[str, Any]] = {
     },
 }
 
-# Ways to the same alert that its expression must not overlook.
-ALSO: list[tuple[str, dict[str, Any]]] = [
-    # Few people meet nothing but errors, among many questions of probes.
-    (
-        "MLServiceErrorsAreMany",
-        {
-            'mlservice_http_requests_total{route="wallet", method="GET", status="2xx"}': None,
-            'mlservice_http_requests_total{route="wallet", method="GET", status="5xx"}': rising(1),
-            'mlservice_http_requests_total{route="livez", method="GET", status="2xx"}': rising(400),
-        },
-    ),
-    (
-        "MLServiceAnswersAreSlow",
-        {
-            f'{GETS}"0.1"}}': always(0),
-            f'{GETS}"2.5"}}': rising(1),
-            f'{GETS}"+Inf"}}': rising(1),
-            **{
-                series.replace("wallet", "livez"): rising(400)
-                for series in (f'{GETS}"0.1"}}', f'{GETS}"2.5"}}', f'{GETS}"+Inf"}}')
-            },
-        },
-    ),
-]
-# What looks like the fault of an alert and is not.
-SPARED: list[tuple[str, dict[str, Any]]] = [
-    # The broker was away for a moment, three minutes ago.
-    ("MLServiceBrokerRefuses", {'mlservice_relay_failures_total{side="broker"}': "1x56 2x3"}),
-    # The relay waits for the database, which has an alert of its own.
-    (
-        "MLServiceRelayStopped",
-        {
-            "mlservice_relay_turned_timestamp_seconds": always(600),
-            'mlservice_relay_failures_total{side="database"}': rising(30),
-        },
-    ),
-]
 
 # What looks like the fault of an alert and is none, or another's.
 MISTAKABLE: dict[str, dict[str, str]] = {
@@ -190,21 +153,11 @@ MISTAKABLE: dict[str, dict[str, str]] = {
 def ringing(alert: str) -> dict[str, Any]:
     """A test of promtool: at the end the alert rings, in a service with its fault."""
     return case(
-        with_fault(fault),
+        {name: values for name, values in (HEALTHY | FAULTS[alert]).items() if values},
         f'count(ALERTS{{alertname="{alert}", alertstate="firing"}}) > bool 0',
         [{"labels": "{}", "value": 1}],
         MINUTES_BETWEEN.get(alert, 1),
     )
-
-
-def spared(alert: str, fault: dict[str, Any]) -> dict[str, Any]:
-    """A test of promtool: the alert does not ring, whatever else does."""
-    firing = f'ALERTS{{alertname="{alert}", alertstate="firing"}}'
-    return case(with_fault(fault), firing, [])
-
-
-def with_fault(fault: dict[str, Any]) -> dict[str, str]:
-    return {name: values for name, values in (HEALTHY | fault).items() if values}
 
 
 def silent() -> dict[str, Any]:

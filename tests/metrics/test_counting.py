@@ -8,8 +8,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
-from celery.signals import task_failure
 from django.conf import settings
 from django.test import Client
 from prometheus_client import generate_latest
@@ -18,9 +16,8 @@ from pytest_django import Settings
 
 from billing import counting as money
 from billing.models import LedgerEntry
-from mlservice import tasks
 from mlservice.lib.metrics import exposing
-from mlservice.lib.metrics.counting import Counts, fold_the_ended, remove_the_abandoned
+from mlservice.lib.metrics.counting import Counts, fold_the_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 # A process that counts three, has one under way, and ends.
@@ -165,27 +162,3 @@ def test_a_folder_is_gone_with_the_process_that_made_it() -> None:
     )
 
     assert not Path(done.stdout.strip()).exists()
-
-
-def test_a_folder_whose_maker_was_killed_is_taken_away(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    us, another = os.getpid(), os.getppid()
-    for name in (f"{ended.pid}-a", f"{us}-before", f"{us}-now", f"{another}-a", "without-id"):
-        (tmp_path / f"mlservice-metrics-{name}").mkdir()
-
-    remove_the_abandoned(tmp_path / f"mlservice-metrics-{us}-now")
-
-    left = {folder.name.removeprefix("mlservice-metrics-") for folder in tmp_path.iterdir()}
-    assert left == {f"{us}-now", f"{another}-a", "without-id"}
-
-
-def test_a_duty_that_its_node_had_to_end_has_failed() -> None:
-    failed = tasks.duties_total.labels(tasks.prune.name, "failed")
-    before = failed._value.get()
-
-    task_failure.send(sender=tasks.prune, exception=TimeLimitExceeded(300))
-    # Its child has counted this one.
-    task_failure.send(sender=tasks.prune, exception=SoftTimeLimitExceeded())
-
-    assert failed._value.get() == before + 1

@@ -210,19 +210,3 @@ def test_each_group_costs_a_few_statements_however_much_there_is(
 
     with django_assert_max_num_queries(12):
         assert list(READERS[name]())
-
-
-def test_what_would_come_too_late_for_prometheus_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(database, "MOST_SECONDS", 0.05)
-
-    def slowly() -> Any:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.1)")
-        yield from READERS["database"]()
-
-    figures = shown({"database": slowly, "queue": READERS["queue"]})
-
-    assert figures["mlservice_collector_up", "database"] == 1
-    assert figures["mlservice_collector_up", "queue"] == 0

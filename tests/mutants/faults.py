@@ -31,9 +31,9 @@ MUTANTS = [
     Mutant(
         name="a settlement is two transactions",
         path="predictions/services.py",
-        old="        billing.resolve_holds(\n",
+        old="        billing.resolve_holds(",
         new="        __import__('django.db').db.connection.connection.commit()\n"
-        "        billing.resolve_holds(\n",
+        "        billing.resolve_holds(",
         killed_by=f"{WORKERS}::test_a_worker_killed_at_any_step_charges_once",
     ),
     Mutant(

@@ -22,8 +22,6 @@ from deploy.counting_folder import make_folder, parent
 
 # The client's own word for it. gunicorn's main process sets it, for it forks before it loads us.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-# Then the id of whoever made it; gunicorn's main process makes the one of web.
-PREFIX = "mlservice-metrics-"
 # No process has this id: its files hold what those that ended had counted.
 ENDED = "0"
 
@@ -38,22 +36,6 @@ def own_folder() -> str:
 def _remove(folder: str, made_by: int) -> None:
     if os.getpid() == made_by:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_the_abandoned(own: Path) -> None:
-    """Take away folders whose makers were killed; their ids stand in the names.
-
-    A maker with the id of ours was another: in a container that is started anew it is the same.
-    """
-    for folder in own.parent.glob(f"{PREFIX}*-*"):
-        maker = _maker_of(folder)
-        is_gone = maker == _maker_of(own) or not Path("/proc", maker).exists()
-        if maker.isdigit() and is_gone and folder != own:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _maker_of(folder: Path) -> str:
-    return folder.name.removeprefix(PREFIX).partition("-")[0]
 
 
 def _share() -> None:
