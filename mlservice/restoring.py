@@ -207,8 +207,11 @@ def _missing_guards(model: type[Model]) -> Iterator[str]:
     for name in named:
         if name not in there:
             yield name
-    # What has a name of its own may be for some of the rows alone.
-    others = [one for name, one in there.items() if name not in named]
+    # What has a name of its own may be for some of the rows alone, and Django's companions of
+    # indexes of texts are for LIKE alone.
+    others = [
+        one for name, one in there.items() if name not in named and not name.endswith("_like")
+    ]
     for kind, columns in _unnamed_guards(model):
         if not any(one[kind] and one["columns"] == columns for one in others):
             yield f"{GUARDS[kind]} on {', '.join(columns)}"
@@ -224,8 +227,8 @@ GUARDS = {
 
 def _unnamed_guards(model: type[Model]) -> Iterator[tuple[str, list[str]]]:
     for together in model._meta.unique_together:
-        columns = {one.name: str(one.column) for one in model._meta.local_fields}
-        yield "unique", [columns[name] for name in together]
+        fields: list[Any] = [model._meta.get_field(name) for name in together]
+        yield "unique", [field.column for field in fields]
     for field in model._meta.local_fields:
         for kind in _guards_of(field):
             yield kind, [str(field.column)]

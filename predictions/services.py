@@ -132,7 +132,7 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
 def _told(settled: Sequence[Settled]) -> dict[str, list[Any]]:
     """Say how and for whom, for whoever looks for one of them in the log."""
     return {
-        "ended_as": sorted({one.ending.error_code or one.ending.status for one in settled}),
+        "ended_as": sorted({str(one.ending.error_code or one.ending.status) for one in settled}),
         "version_ids": sorted({one.version_id for one in settled}),
         **few(
             prediction_ids=[str(one.ending.id) for one in settled],
