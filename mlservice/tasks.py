@@ -1,5 +1,6 @@
 """Duties that need several apps, and what every worker node shows of itself."""
 
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -105,11 +106,17 @@ def count_duty(task: Any, state: str, **_: Any) -> None:
 
 
 @task_failure.connect
-def count_killed_duty(sender: Any, exception: BaseException, **_: Any) -> None:
+def count_killed_duty(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
     """Count, in the node's main process, a duty that ended together with its child."""
     is_killed = isinstance(exception, TimeLimitExceeded | WorkerLostError)
     if is_killed and sender.name in DUTIES:
-        duties_total.labels(sender.name, "failed").inc()
+        _count_once(sender.name, task_id)
+
+
+# Celery tells twice of a task that is ended by its time limit.
+@lru_cache(maxsize=100)
+def _count_once(duty: str, task_id: str) -> None:
+    duties_total.labels(duty, "failed").inc()
 
 
 @worker_process_shutdown.connect

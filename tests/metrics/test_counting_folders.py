@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from deploy.counting_folder import make_folder
 from tests.debian.ports import free_port
@@ -86,6 +87,14 @@ def test_processes_that_start_at_once_take_no_folder_from_each_other(tmp_path: P
             each.__exit__(None, None, None)
 
 
+def our_environment() -> dict[str, str]:
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "mlservice.settings",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "JWT_SIGNING_KEY": settings.JWT_SIGNING_KEY,
+    }
+
+
 WHERE = """
 import os, django
 django.setup()
@@ -107,7 +116,7 @@ def test_counts_are_files_only_where_somebody_may_read_them(
     folder, secret = tmp_path / "folder", tmp_path / "token"
     folder.mkdir()
     secret.write_text(f"{token}\n")
-    own = {**os.environ, "DJANGO_SETTINGS_MODULE": "mlservice.settings"}
+    own = our_environment()
     own |= {"PROMETHEUS_MULTIPROC_DIR": str(folder), "METRICS_TOKEN": "" if by_file else token}
     own |= {"METRICS_TOKEN_FILE": str(secret)} if by_file else {}
 
@@ -140,7 +149,7 @@ while time.monotonic() < deadline:
 
 def test_a_port_that_is_taken_is_told_once_and_waited_for() -> None:
     port = str(free_port())
-    own = {**os.environ, "DJANGO_SETTINGS_MODULE": "mlservice.settings"}
+    own = our_environment()
     own |= {"METRICS_TOKEN": "a token", "METRICS_PORT": port, "BIND_HOST": "127.0.0.1"}
 
     done = subprocess.run(
