@@ -113,10 +113,11 @@ def as_rows(input: Any) -> list[Any]:
     """Take one row or many as a list of rows; refuse emptiness and excess."""
     rows = input if isinstance(input, list) else [input]
     if not rows or input is None:
-        raise InvalidRequest("`input` must be one row (an object) or a list of rows.")
+        raise InvalidRequest("`input` must be one row (an object) or a list of at least one row.")
     if len(rows) > settings.PREDICTION_MAX_ROWS:
         raise TooManyRows(
             f"{len(rows)} rows were sent and {settings.PREDICTION_MAX_ROWS} are the most."
+            " Send them in several requests."
         )
     return rows
 

@@ -100,6 +100,11 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> HttpResponse | 
 
 def describe(exc: exceptions.APIException) -> dict[str, Any]:
     """Give the detail, and for a broken body one entry of `errors` per broken field."""
+    if isinstance(exc, exceptions.NotAuthenticated):
+        return {
+            "detail": "Send an access token as `Authorization: Bearer …`;"
+            " POST /api/v1/auth/token gives one."
+        }
     if not isinstance(exc, exceptions.ValidationError):
         told = exc.detail
         return {"detail": str(told.get("detail", exc) if isinstance(told, dict) else told)}
@@ -178,4 +183,8 @@ def as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Give Django's own HTML errors under /api the one shape; leave problems as they are."""
     if response.get("Content-Type", "").startswith("application/problem+json"):
         return response
-    return problem(request, status=response.status_code)
+    # The log has forgotten it by now, the answer knows it.
+    request_id = response.get("X-Request-ID", "")
+    made = problem(request, status=response.status_code, request_id=request_id)
+    made["X-Request-ID"] = request_id
+    return made

@@ -14,6 +14,10 @@ from mlservice.lib.keys import AccessToken
 # A token without it is older than the first signing out everywhere.
 SIGN_OUTS = "sign_outs"
 TOKENS_KEPT = 1_024
+NOT_GOOD = (
+    "This access token is not good, or not any more. POST /api/v1/auth/token or"
+    " /api/v1/auth/token/refresh gives another one."
+)
 
 
 def is_signed_out(token: Any, user: Any) -> bool:
@@ -41,10 +45,11 @@ class TokenAuthentication(JWTAuthentication):
         """Check the signature of a token once, however often it comes until it has expired."""
         try:
             token = _signed(raw_token)
-        except TokenError:
-            return super().get_validated_token(raw_token)
-        is_fresh = token.payload["exp"] > time.time()
-        return token if is_fresh else super().get_validated_token(raw_token)
+        except TokenError as error:
+            raise InvalidToken(NOT_GOOD) from error
+        if token.payload["exp"] <= time.time():
+            raise InvalidToken(NOT_GOOD)
+        return token
 
     def get_user(self, validated_token: Any) -> Any:
         bearer = Bearer(validated_token)

@@ -154,6 +154,15 @@ def test_predictions_need_a_token(client: Any, db: None, method: str) -> None:
     answer = getattr(client, method)(PATH)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert "POST /api/v1/auth/token" in answer.json()["detail"]
+
+
+def test_a_token_that_is_not_good_is_told_where_there_is_another(client: Any, db: None) -> None:
+    answer = client.get(PATH, headers={"Authorization": "Bearer nonsense"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert "POST /api/v1/auth/token" in answer.json()["detail"]
+    assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_a_stranger_gets_404_everywhere(

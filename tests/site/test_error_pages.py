@@ -172,3 +172,14 @@ def test_a_limit_that_was_passed_says_what_it_was_and_when_it_ends(
     seconds = int(response["Retry-After"])
     assert 0 < seconds <= 61
     assert f"It is possible again in {seconds} second" in page
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/predictions/abc"])
+def test_an_address_that_the_api_lacks_has_a_request_id_too(
+    client: Client, db: None, path: str
+) -> None:
+    response = client.get(path, headers={"X-Request-ID": "of-the-proxy"})
+
+    assert response.status_code == 404
+    assert response["X-Request-ID"] == "of-the-proxy"
+    assert response.json()["request_id"] == "of-the-proxy"
