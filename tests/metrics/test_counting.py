@@ -1,7 +1,9 @@
 """Processes count in files of one folder: what ends is added up once and leaves no file."""
 
+import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
 from itertools import product
@@ -17,7 +19,7 @@ from pytest_django import Settings
 from billing import counting as money
 from billing.models import LedgerEntry
 from mlservice.lib.metrics import exposing
-from mlservice.lib.metrics.counting import Counts, fold_the_ended
+from mlservice.lib.metrics.counting import Counts, alone_in, fold_the_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 # A process that counts three, has one under way, and ends.
@@ -77,6 +79,19 @@ def moved(kind: str, direction: str) -> float:
     name = f'mlservice_ledger_credits_total{{direction="{direction}",kind="{kind}"}} '
     found = [line.removeprefix(name) for line in shown.splitlines() if line.startswith(name)]
     return float(found[0]) if found else 0.0
+
+
+def test_a_child_that_is_forked_during_a_scrape_does_not_stop_the_next(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+    try:
+        with (tmp_path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 @pytest.mark.django_db

@@ -64,7 +64,7 @@ class Counts(Collector):
         if FOLDER not in os.environ:
             return list(COUNTED.collect())
         folder = Path(os.environ[FOLDER])
-        with _alone_in(folder):
+        with alone_in(folder):
             fold_the_ended(folder)
             files = [str(file) for file in folder.glob("*.db")]
             return list(MultiProcessCollector.merge(files))
@@ -75,11 +75,15 @@ class Counts(Collector):
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Keep two who are asked at once from adding up what ended twice."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # Closing is not enough: a child that was forked meanwhile has it open for life.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def fold_the_ended(folder: Path) -> None:
