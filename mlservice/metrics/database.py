@@ -68,7 +68,8 @@ def bounded(end: float) -> Iterator[None]:
             raise OperationalError("The time for figures is over.")
         return execute(*asked)
 
-    with connection.execute_wrapper(ask_in_time), transaction.atomic():
+    # Inside of the transaction, so that its end is asked for in any case.
+    with transaction.atomic(), connection.execute_wrapper(ask_in_time):
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {MOST_MILLISECONDS}")
         yield

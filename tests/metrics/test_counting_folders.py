@@ -20,7 +20,9 @@ MAKER = """
 import os, sys, time
 from pathlib import Path
 from deploy.counting_folder import make_folder
-print(make_folder(Path(sys.argv[1])), os.fork() if "fork" in sys.argv else "", flush=True)
+folder = make_folder(Path(sys.argv[1]))
+if "fork" not in sys.argv or os.fork():
+    print(folder, flush=True)
 time.sleep(60)
 """
 
@@ -36,7 +38,7 @@ def maker(within: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], Pat
     )
     try:
         assert process.stdout is not None
-        yield process, Path(process.stdout.readline().split()[0])
+        yield process, Path(process.stdout.readline().strip())
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
