@@ -349,6 +349,7 @@ def test_work_that_is_past_its_time_only_waits_for_the_relay(restored: None) -> 
     """A backup of the day before yesterday: nothing is wrong with it."""
     long_ago = timezone.now() - timedelta(days=3)
     Hold.objects.filter(status="held").update(created_at=long_ago)
+    Prediction.objects.filter(status="starting").update(created_at=long_ago)
     out = StringIO()
 
     call_command("verify_restore", stdout=out)
