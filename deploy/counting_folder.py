@@ -25,7 +25,8 @@ def make_folder(within: Path) -> str:
 
     What is left of those that were killed is removed: nobody else does, and memory is short.
     """
-    with _alone_in(within):
+    # Nobody may take a folder that was just made, and not locked yet, for a left one.
+    with alone_at(os.open(within, os.O_RDONLY)):
         for left in within.glob(f"{PREFIX}*"):
             _remove_if_left(left)
         folder = tempfile.mkdtemp(prefix=PREFIX, dir=within)
@@ -36,14 +37,15 @@ def make_folder(within: Path) -> str:
 
 
 @contextmanager
-def _alone_in(within: Path) -> Iterator[None]:
-    """Keep others from taking a folder that was just made, and not locked yet, for a left one."""
-    held = os.open(within, os.O_RDONLY)
+def alone_at(opened: int) -> Iterator[None]:
+    """Let one at a time hold what a descriptor names, and close it."""
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(opened, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(held)
+        # Closing is not enough: a child that was forked meanwhile has it open for life.
+        fcntl.flock(opened, fcntl.LOCK_UN)
+        os.close(opened)
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -18,8 +18,9 @@ from pytest_django import Settings
 
 from billing import counting as money
 from billing.models import LedgerEntry
+from deploy.counting_folder import alone_at
 from mlservice.lib.metrics import exposing
-from mlservice.lib.metrics.counting import Counts, alone_in, fold_the_ended
+from mlservice.lib.metrics.counting import Counts, fold_the_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 # A process that counts three, has one under way, and ends.
@@ -82,12 +83,13 @@ def moved(kind: str, direction: str) -> float:
 
 
 def test_a_child_that_is_forked_during_a_scrape_does_not_stop_the_next(tmp_path: Path) -> None:
-    with alone_in(tmp_path):
+    path = tmp_path / "lock"
+    with alone_at(os.open(path, os.O_RDWR | os.O_CREAT)):
         child = os.fork()
         if child == 0:
             signal.pause()
     try:
-        with (tmp_path / "lock").open("w") as lock:
+        with path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.kill(child, signal.SIGKILL)

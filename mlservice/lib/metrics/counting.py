@@ -5,11 +5,9 @@ whoever is asked answers for all. What a process that ended had counted stays co
 """
 
 import atexit
-import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -18,7 +16,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from deploy.counting_folder import make_folder, parent
+from deploy.counting_folder import alone_at, make_folder, parent
 
 # The client's own word for it. gunicorn's main process sets it, for it forks before it loads us.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -64,7 +62,8 @@ class Counts(Collector):
         if FOLDER not in os.environ:
             return list(COUNTED.collect())
         folder = Path(os.environ[FOLDER])
-        with alone_in(folder):
+        # Two who are asked at once must not add up twice what has ended.
+        with alone_at(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)):
             fold_the_ended(folder)
             files = [str(file) for file in folder.glob("*.db")]
             return list(MultiProcessCollector.merge(files))
@@ -72,18 +71,6 @@ class Counts(Collector):
     def describe(self) -> list[Metric]:
         """Promise nothing at start: the names are in the files."""
         return []
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep two who are asked at once from adding up what ended twice."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # Closing is not enough: a child that was forked meanwhile has it open for life.
-            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def fold_the_ended(folder: Path) -> None:
