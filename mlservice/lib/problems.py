@@ -183,10 +183,9 @@ def as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Give Django's own HTML errors under /api the one shape; leave problems as they are."""
     if response.get("Content-Type", "").startswith("application/problem+json"):
         return response
-    # The log has forgotten the id by now, the answer knows it.
+    # The log has forgotten the id by now, the answer knows it. Its other headers are the page's.
     request_id = response.get("X-Request-ID", "")
     made = problem(request, status=response.status_code, request_id=request_id)
-    for name, value in response.items():
-        if name not in {"Content-Type", "Content-Length"}:
-            made[name] = value
+    if request_id:
+        made["X-Request-ID"] = request_id
     return made
