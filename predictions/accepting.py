@@ -7,6 +7,7 @@ from threading import Event, Lock
 from django.db import DataError, IntegrityError, connection
 
 from mlservice.lib.locks import LockTimeout, lock_timeout
+from mlservice.lib.shared_connection import SharedConnection
 from predictions.models import Prediction
 from predictions.submitting import Order, submit_order, submit_predictions
 
@@ -28,8 +29,7 @@ class Ticket:
     def __init__(self, order: Order, end: Event | None) -> None:
         self.order, self.served, self.leads = order, Event(), False
         self.called = end or self.served
-        # Stays None for an order that must go alone.
-        self.answer: Answer = None
+        self.answer: Answer = None  # and stays so for an order that must go alone
 
     def call_to_lead(self) -> None:
         self.leads = True
@@ -108,7 +108,7 @@ def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
 def answers_for(together: Sequence[Ticket]) -> Sequence[Answer]:
     """Accept orders in one transaction; None tells an order to go alone."""
     try:
-        with lock_timeout(WAIT_TOGETHER_MILLISECONDS):
+        with shared.lent(), lock_timeout(WAIT_TOGETHER_MILLISECONDS):
             return submit_predictions([ticket.order for ticket in together])
     except (LockTimeout, DataError, IntegrityError):
         # The database said no to all of them: nothing was written, and each hears its own.
@@ -117,4 +117,4 @@ def answers_for(together: Sequence[Ticket]) -> Sequence[Answer]:
         return [copy(error) for _ in together]
 
 
-desk = Desk()
+desk, shared = Desk(), SharedConnection()

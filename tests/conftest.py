@@ -1,6 +1,6 @@
 """The cast: Alice owns, Bob is a stranger, the operator is staff; factories are plain functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from ml_models.releases import read_release
 from ml_models.selectors import forget_found_versions
 from ml_models.services import publish_version
 from predictions import selectors, turns
+from predictions.accepting import shared
 from predictions.models import Prediction
 from predictions.submitting import prepare_submission, submit_prediction
 
@@ -62,6 +63,13 @@ def fresh_caches() -> None:
     selectors.forget_backlog()
     turns.forget_turns()
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared() -> Iterator[None]:
+    """A connection that threads share would outlive the test, and the database be in use."""
+    yield
+    shared.close()
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,11 @@ transaction at a time knows no prepared statement: behind one, they are sent who
 """
 
 import re
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import connection
@@ -31,15 +31,8 @@ class Use:
     is_prepared: bool = False
 
 
-class OfThread(threading.local):
-    """What this thread's connection has run."""
-
-    def __init__(self) -> None:
-        self.connection: Any = None
-        self.uses: dict[str, Use] = {}
-
-
-_known = OfThread()
+# What each open connection has run, by the statement's name.
+_uses: MutableMapping[Any, dict[str, Use]] = WeakKeyDictionary()
 
 
 class Statement:
@@ -59,23 +52,24 @@ class Statement:
     def run(self, *values: Any) -> list[tuple[Any, ...]]:
         """Run it with a value a place; return the rows that it gives."""
         with connection.cursor() as cursor:
-            if settings.DATABASE_PREPARES and self.prepare_if_frequent():
-                cursor.execute(self.execute, values)
-            else:
-                named = {f"p{number}": value for number, value in enumerate(values, start=1)}
-                cursor.execute(self.whole, named)
+            cursor.execute(*self.spelled(values))
             return cursor.fetchall() if cursor.description else []
+
+    def spelled(self, values: Sequence[Any]) -> tuple[str, Any]:
+        """Give what to send: its name if the connection has prepared it, or all of it."""
+        if settings.DATABASE_PREPARES and self.prepare_if_frequent():
+            return self.execute, values
+        return self.whole, {f"p{number}": value for number, value in enumerate(values, start=1)}
 
     def prepare_if_frequent(self) -> bool:
         """Count a run, prepare on a connection that runs it often; say whether it is prepared."""
-        raw, now = connection.connection, time.monotonic()
-        if _known.connection is not raw:
-            _known.connection, _known.uses = raw, {}
-        use = _known.uses.setdefault(self.name, Use(since=now))
+        now = time.monotonic()
+        uses = _uses.setdefault(connection.connection, {})
+        use = uses.setdefault(self.name, Use(since=now))
         if now - use.since > PLAN_SECONDS:
             if use.is_prepared:
                 self.command(f"DEALLOCATE {self.name}")
-            _known.uses[self.name] = use = Use(since=now)
+            uses[self.name] = use = Use(since=now)
         use.runs += 1
         if use.runs > RUNS_BEFORE and not use.is_prepared:
             types = f"({', '.join(self.types)})" if self.types else ""
@@ -87,3 +81,15 @@ class Statement:
         # Neither is undone with the transaction.
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:
             cursor.execute(words)
+
+
+def run_in_turn(*calls: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Run statements, each with its values, in one message; return the rows of the last.
+
+    Each sees what the one before it has done, and what others committed meanwhile.
+    """
+    with connection.cursor() as cursor:
+        spelled = [statement.spelled(values) for statement, *values in calls]
+        cursor.execute(";".join(cursor.mogrify(*one).decode() for one in spelled))
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

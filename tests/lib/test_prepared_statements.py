@@ -14,8 +14,10 @@ import pytest
 from django.conf import settings
 from django.db import DataError, connection, transaction
 
+from accounts.models import User
 from mlservice.lib import prepared
-from mlservice.lib.prepared import PLAN_SECONDS, RUNS_BEFORE, Statement
+from mlservice.lib.prepared import PLAN_SECONDS, RUNS_BEFORE, Statement, run_in_turn
+from tests.conftest import make_user
 
 ADD = Statement("test_add", ["bigint", "bigint"], "SELECT $1 + $2")
 APPS = ("accounts", "billing", "ml_models", "mlservice", "predictions")
@@ -48,9 +50,13 @@ def nothing_prepared(db: None, settings: Any) -> Iterator[None]:
 
 
 def forget() -> None:
+    command("DEALLOCATE ALL")
+    prepared._uses.clear()
+
+
+def command(words: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-    prepared._known.connection = None
+        cursor.execute(words)
 
 
 def is_prepared(statement: Statement) -> bool:
@@ -261,6 +267,27 @@ def test_letting_it_go_is_not_undone_either(transactional_db: None, clock: Clock
     assert not is_prepared(ADD)
     assert run_often(ADD, 1, 1) == [[(2,)]] * OFTEN
     assert is_prepared(ADD)
+
+
+def test_statements_in_turn_see_what_the_one_before_has_done(transactional_db: None) -> None:
+    add = Statement("test_insert", ["text"], "INSERT INTO said SELECT $1 || '100%'")
+    read = Statement("test_read", ["bigint"], "SELECT word FROM said LIMIT $1")
+    with transaction.atomic():
+        command("CREATE TEMPORARY TABLE said (word text) ON COMMIT DROP")
+        said = [run_in_turn((add, "a"), (read, number)) for number in range(1, OFTEN + 2)]
+
+        assert said == [[("a100%",)] * number for number in range(1, OFTEN + 2)]
+        assert (is_prepared(add), is_prepared(read)) == (True, True)
+
+
+def test_of_statements_in_turn_none_is_kept_when_one_fails(transactional_db: None) -> None:
+    spoil = Statement("test_spoil", ["text"], "UPDATE accounts_user SET language = $1")
+    divide = Statement("test_divide_in_turn", ["int"], "SELECT 1 / $1")
+    make_user("alice")
+    with pytest.raises(DataError, match="division by zero"):
+        run_in_turn((spoil, "xx"), (divide, 0))
+
+    assert User.objects.get().language != "xx"
 
 
 def test_no_two_statements_have_one_name() -> None:
