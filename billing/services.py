@@ -34,7 +34,7 @@ from billing.errors import (
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
 from billing.selectors import committed_this_month, reversed_cents
 from mlservice.lib.errors import DomainError
-from mlservice.lib.prepared import Statement
+from mlservice.lib.prepared import Statement, run_in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,19 @@ def lock_wallet(*, wallet_id: int) -> Wallet:
     return Wallet.objects.select_for_update(of=("self",)).get(pk=wallet_id)
 
 
-def lock_wallets(*, hold_ids: Sequence[int]) -> None:
-    """Lock the wallets of these holds in id order, so that settlements cannot deadlock."""
-    LOCK_WALLETS.run(list(hold_ids))
+def lock_wallets(*, reference_type: str, reference_ids: Iterable[str]) -> None:
+    """Lock the wallets that hold credits for these, in id order: settlements cannot deadlock."""
+    LOCK_WALLETS.run(reference_type, list(reference_ids))
 
 
 LOCK_WALLETS = Statement(
     "lock_wallets",
-    ["bigint[]"],
+    ["text", "text[]"],
     """
 SELECT id FROM billing_wallet
-WHERE id IN (SELECT wallet_id FROM billing_hold WHERE id = ANY($1))
+WHERE id IN (
+    SELECT wallet_id FROM billing_hold WHERE reference_type = $1 AND reference_id = ANY($2)
+)
 ORDER BY id FOR UPDATE
 """,
 )
@@ -120,9 +122,8 @@ def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
 def _locked_payers(wanted: set[int]) -> dict[int, Wallet]:
     user_model = get_user_model()
     # Two statements: who waits for a lock sees all but what it locks as it was before.
-    LOCK_PAYERS.run(list(wanted))
     locked = {}
-    for row in _read_payers().run(list(wanted)):
+    for row in run_in_turn((LOCK_PAYERS, list(wanted)), (_read_payers(), list(wanted))):
         wallet = Wallet.from_db(connection.alias, _columns(Wallet), row[: len(_columns(Wallet))])
         wallet.user = user_model.from_db(
             connection.alias, _columns(user_model), row[len(_columns(Wallet)) :]

@@ -51,6 +51,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.with_version().defer("input", "output", "version__input_schema")
 
 
+# What a hold says that it is for, beside the prediction's id.
+HELD_FOR = "prediction"
+
+
 class Prediction(models.Model):
     """Rows sent by a user to one model version, and what became of them.
 

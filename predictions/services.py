@@ -19,7 +19,7 @@ from mlservice.lib.tracing import step
 from predictions import counting, endings
 from predictions.endings import Ending
 from predictions.errors import AlreadyDiscarded, AlreadyFinished
-from predictions.models import DeadLetter, Prediction
+from predictions.models import HELD_FOR, DeadLetter, Prediction
 
 logger = structlog.get_logger(__name__)
 
@@ -113,9 +113,10 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
     ordered = sorted(outcomes, key=lambda outcome: outcome.id)
     if not ordered:
         return 0
-    hold_ids = _holds_of(ordered)
     with transaction.atomic():
-        billing.lock_wallets(hold_ids=hold_ids)
+        billing.lock_wallets(
+            reference_type=HELD_FOR, reference_ids=[str(outcome.id) for outcome in ordered]
+        )
         failpoint("settle_1")
         finished = _finish(ordered, expected)
         failpoint("settle_2")
@@ -139,16 +140,6 @@ def _told(settled: Sequence[Settled]) -> dict[str, list[Any]]:
             request_ids=[one.request_id for one in settled],
         ),
     }
-
-
-def _holds_of(outcomes: list[Outcome]) -> list[int]:
-    """Read what never changes, and so need not be locked."""
-    return [hold_id for (hold_id,) in HOLDS_OF.run([outcome.id for outcome in outcomes])]
-
-
-HOLDS_OF = Statement(
-    "holds_of", ["uuid[]"], "SELECT hold_id FROM predictions_prediction WHERE id = ANY($1)"
-)
 
 
 def _finish(outcomes: list[Outcome], expected: str) -> list[Settled]:

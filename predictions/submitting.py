@@ -28,7 +28,7 @@ from mlservice.lib.prepared import Statement
 from mlservice.lib.wakeup import Wakeup
 from predictions import selectors
 from predictions.errors import AccountDisabled, InvalidFeatures, QueueFull, TooManyRows
-from predictions.models import Prediction
+from predictions.models import HELD_FOR, Prediction
 
 submitted = Wakeup("prediction_submitted")
 
@@ -183,7 +183,7 @@ def refused_payer(one: Order, wallet: Wallet | None) -> Exception | None:
 
 
 def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reservation:
-    reference = ("prediction", str(one.prediction_id))
+    reference = (HELD_FOR, str(one.prediction_id))
     return billing.Reservation(payers[one.user_id], one.submission.amount, reference)
 
 

@@ -243,7 +243,9 @@ class Ledger(RuleBasedStateMachine):
     @rule(chosen=some(holds), share=st.floats(0, 1))
     def resolve(self, chosen: list[Hold], share: float) -> None:
         parts = [round(hold.amount * share) for hold in chosen]
-        services.lock_wallets(hold_ids=[hold.id for hold in chosen])
+        held = money.Hold.objects.filter(pk__in=[hold.id for hold in chosen])
+        names = held.values_list("reference_id", flat=True)
+        services.lock_wallets(reference_type="test", reference_ids=names)
         services.resolve_holds(
             services.Resolution(hold.id, part) for hold, part in zip(chosen, parts, strict=True)
         )

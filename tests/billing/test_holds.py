@@ -24,7 +24,9 @@ def hold(user: User, amount: int, name: str = "work") -> Hold:
 
 def resolve(*resolutions: Resolution) -> None:
     with transaction.atomic():
-        lock_wallets(hold_ids=[one.hold_id for one in resolutions])
+        held = Hold.objects.filter(pk__in=[one.hold_id for one in resolutions])
+        names = held.values_list("reference_id", flat=True)
+        lock_wallets(reference_type="test", reference_ids=names)
         resolve_holds(resolutions)
 
 

@@ -47,10 +47,11 @@ def test_wallets_are_locked_in_the_order_of_their_ids(
 ) -> None:
     # A statement that was prepared is asked for by its name.
     settings.DATABASE_PREPARES = False
-    ids = [hold(bob, "b").pk, hold(alice, "a").pk, hold(bob, "c").pk]
+    held = [hold(bob, "b"), hold(alice, "a"), hold(bob, "c")]
+    ids = [one.reference_id for one in held]
 
     with CaptureQueriesContext(connection) as asked, transaction.atomic():
-        lock_wallets(hold_ids=ids)
+        lock_wallets(reference_type="test", reference_ids=ids)
 
     [sql] = [query["sql"] for query in asked.captured_queries if "FOR UPDATE" in query["sql"]]
     assert sql.strip().startswith("SELECT id FROM billing_wallet\n")

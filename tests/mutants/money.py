@@ -121,7 +121,11 @@ LOCKING = [
     Mutant(
         name="a settlement locks no wallet first",
         path=WORK,
-        old="        billing.lock_wallets(hold_ids=hold_ids)\n",
+        old="""\
+        billing.lock_wallets(
+            reference_type=HELD_FOR, reference_ids=[str(outcome.id) for outcome in ordered]
+        )
+""",
         new="",
         killed_by=f"{LOCKS}::"
         "test_a_settlement_waits_for_the_wallet_before_it_touches_the_prediction",

@@ -92,13 +92,13 @@ def is_second_free_while_first_is_locked(
 
 def test_wallets_are_locked_from_the_lowest_id() -> None:
     first, second = (wallet_of(make_user(name, credits=9).pk) for name in ("alice", "bob"))
-    holds = [
-        place_hold(wallet=wallet, amount=1, reference=("test", str(wallet.pk))).pk
+    names = [
+        place_hold(wallet=wallet, amount=1, reference=("test", str(wallet.pk))).reference_id
         for wallet in (first, second)
     ]
 
     assert is_second_free_while_first_is_locked(
-        first, second, partial(lock_wallets, hold_ids=holds)
+        first, second, partial(lock_wallets, reference_type="test", reference_ids=names)
     )
 
 
