@@ -47,7 +47,8 @@ def conditions(results: Results) -> Iterator[str]:
     debian = ", ".join(f"{name} {number}" for name, number in machine["debian"].items())
     yield (
         f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']} GB, "
-        f"{machine['system']}; Python {machine['python']}, {packages}; {debian}."
+        f"{machine['system']}; Python {machine['python']} (a million calls of str in "
+        f"{machine['a_million_calls_ms']} ms), {packages}; {debian}."
     )
     yield ""
     before, after = results["load_average"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,10 +61,13 @@ class Servers:
 
 
 @contextmanager
-def running_servers(*, disk: str = "/var/tmp") -> Iterator[Servers]:
+def running_servers(
+    *, disk: str = "/var/tmp", python: str | Path = sys.executable
+) -> Iterator[Servers]:
     """Start both, prepare the service's database, and end everything by the processes' own ids.
 
     disk: where the data lie; a file system in memory would make every commit free.
+    python: what the service's processes run on.
     """
     folder = Path(tempfile.mkdtemp(prefix="mlservice-bench-", dir=disk))
     remove_in_the_end(folder)
@@ -74,7 +78,7 @@ def running_servers(*, disk: str = "/var/tmp") -> Iterator[Servers]:
         postgres.start()
         rabbitmq.start()
         execute(postgres.address, "CREATE DATABASE {}", DATABASE)
-        service = prepared_service(folder, postgres, rabbitmq)
+        service = prepared_service(folder, postgres, rabbitmq, python=python)
         tokens = make_users(service, count=USERS, credits=CREDITS_EACH)
         yield Servers(postgres, rabbitmq, service, tokens)
     finally:
@@ -84,7 +88,12 @@ def running_servers(*, disk: str = "/var/tmp") -> Iterator[Servers]:
 
 
 def prepared_service(
-    folder: Path, postgres: Postgres, rabbitmq: RabbitMQ, *, database: str = DATABASE
+    folder: Path,
+    postgres: Postgres,
+    rabbitmq: RabbitMQ,
+    *,
+    database: str = DATABASE,
+    python: str | Path = sys.executable,
 ) -> LiveService:
     """Make the tables and publish the models; no process of the service runs yet."""
     logs = folder / "logs"
@@ -97,7 +106,7 @@ def prepared_service(
         "PORT": port,
     }
     env = os.environ | SECRETS | PLAIN | UNHURRIED | SETTINGS | own
-    service = LiveService(base_url=f"http://127.0.0.1:{port}", env=env, folder=logs)
+    service = LiveService(f"http://127.0.0.1:{port}", env, folder=logs, python=str(python))
     service.manage("prepare_database", "--verbosity", "0")
     service.manage("publish_model", "--all")
     service.manage("collectstatic", "--noinput", "--verbosity", "0")

@@ -1,6 +1,7 @@
 """Measure the whole service, beside its peers: `make bench`, or ours alone: `make bench-quick`."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from benchmarks.many_rows import many_rows
 from benchmarks.naive.target import Naive
 from benchmarks.ours import PLAIN, PLAINLY, Ours
 from benchmarks.peers.bentoml import BentoML
+from benchmarks.peers.environments import own_environment
 from benchmarks.peers.mlflow import MLflow
 from benchmarks.peers.mlserver import TUNED, MLServer
 from benchmarks.report import document, write
@@ -48,7 +50,8 @@ def main() -> None:
         "machine": machine(),
         "options": {name: value for name, value in vars(options).items() if name != "report"},
     }
-    with running_servers() as servers:
+    python = sys.executable if options.quick else own_environment() / "python"
+    with running_servers(python=python) as servers:
         for name, measure in workloads(options, servers).items():
             if name in options.workloads:
                 results[name] = measure()

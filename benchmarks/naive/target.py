@@ -1,6 +1,5 @@
 """The naive build as a target, over the same tables and the same users."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class Naive(Ours):
         try:
             for part, command in COMMANDS.items():
                 self.service.processes[part] = spawn(
-                    [sys.executable, "-m", *command],
+                    [self.service.python, "-m", *command],
                     env=self.service.env | own,
                     folder=CHECKOUT,
                     log=self.service.folder / f"naive-{part}.log",

@@ -33,6 +33,7 @@ def results(load_average: float) -> dict[str, Any]:
             "memory_gb": 8,
             "system": "Linux",
             "python": "3.11",
+            "a_million_calls_ms": 45,
             "packages": {"django": "5.2"},
             "debian": {"postgresql": "15"},
         },

@@ -21,10 +21,11 @@ from tests.exits import end_with_the_parent
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 QUEUES = ("predictions", "bulk", "duties")
-CELERY = [sys.executable, "-m", "celery", "-A", "mlservice"]
+CELERY = ["-m", "celery", "-A", "mlservice"]
+# What Python is told.
 COMMANDS = {
-    "web": [sys.executable, "-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],
-    "relay": [sys.executable, "manage.py", "run_relay"],
+    "web": ["-m", "gunicorn", "-c", "mlservice/gunicorn.py", "mlservice.wsgi"],
+    "relay": ["manage.py", "run_relay"],
     "worker": [*CELERY, "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"],
     "beat": [*CELERY, "beat"],
 }
@@ -42,6 +43,7 @@ class LiveService:
     env: dict[str, str] = field(repr=False)
     folder: Path
     checkout: Path = CHECKOUT
+    python: str = sys.executable
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def start(self, *, worker_env: Mapping[str, str] = NOTHING) -> None:
@@ -73,7 +75,7 @@ class LiveService:
         """
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [*COMMANDS[kind or name], *more],
+                [self.python, *COMMANDS[kind or name], *more],
                 cwd=self.checkout,
                 env={**self.env, **env},
                 stdin=subprocess.DEVNULL,
@@ -134,7 +136,7 @@ class LiveService:
         self, *arguments: str, timeout_seconds: float = 120
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, *arguments],
+            [self.python, *arguments],
             cwd=self.checkout,
             env=self.env,
             capture_output=True,
