@@ -100,8 +100,8 @@ LOCKING = [
     Mutant(
         name="wallets are locked in no order",
         path=SERVICES,
-        old="FROM billing_hold WHERE id = ANY($1))\nORDER BY id FOR UPDATE",
-        new="FROM billing_hold WHERE id = ANY($1))\nFOR UPDATE",
+        old="reference_id = ANY($2)\n)\nORDER BY id FOR UPDATE",
+        new="reference_id = ANY($2)\n)\nFOR UPDATE",
         killed_by=f"{LOCKS}::test_wallets_are_locked_from_the_lowest_id",
     ),
     Mutant(
