@@ -146,7 +146,8 @@ class TopUpListView(ListAPIView[TopUp]):
     queryset = TopUp.objects.none()
 
     def get_queryset(self) -> QuerySet[TopUp]:
-        return TopUp.objects.filter(wallet__user=self.request.user.pk)
+        # As entries are: through the user, all of them would be sorted.
+        return wallet_of(self.request.user.pk).top_ups.all()
 
     @extend_schema(
         request=TopUpRequestSerializer,
