@@ -43,7 +43,7 @@ class SharedConnection:
         raw = self.connection.connection
         if raw is not None and (raw.closed or has_news(raw)):
             self.connection.errors_occurred = True
-        # One on which no error occurred is not asked for.
+        # It asks the server only where an error has occurred.
         self.connection.close_if_unusable_or_obsolete()
         return self.connection
 

@@ -14,7 +14,7 @@ from accounts.models import User
 from ml_models.models import ModelVersion
 from predictions import lanes, reaping
 from predictions.models import Prediction
-from tests.conftest import make_prediction
+from tests.conftest import make_history
 
 SMALL = {
     "prediction_to_publish",
@@ -34,12 +34,8 @@ QUESTIONS: dict[str, Callable[[], object]] = {
 
 @pytest.fixture
 def history(alice: User, published_version: ModelVersion) -> None:
-    for _ in range(100):
-        make_prediction(alice)
-    Prediction.objects.update(status="canceled", completed_at=Now())
-    make_prediction(alice)
+    make_history(alice)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE predictions_prediction")
         # As the relay has it; and no table of this size is worth an index.
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         cursor.execute("SET LOCAL enable_seqscan = off")
