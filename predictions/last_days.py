@@ -1,13 +1,19 @@
 """The only place that reads how a user's predictions of the last days ended, day by day."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
 
 DAYS = 30
+# Whatever finished on a day has been committed so long after its end.
+SURELY_COMMITTED = timedelta(hours=1)
+# So many users' days that are over are remembered by a process.
+REMEMBERED_USERS = 500
 # Percentiles must sort what they measure: so many of each day are enough, and sorted at once.
 TIMED_A_DAY = 500
 
@@ -33,6 +39,14 @@ class Took:
     predictions: int
 
 
+class Day(NamedTuple):
+    """A day of a time zone, with the moments at which it begins and ends."""
+
+    day: date
+    began: datetime
+    ended: datetime
+
+
 def last_days() -> list[date]:
     """Return the days up to today in the current time zone, oldest first."""
     today = timezone.localdate()
@@ -40,25 +54,41 @@ def last_days() -> list[date]:
 
 
 def finished(*, user_id: int | None) -> list[Finished]:
-    """Count by day and version what finished in the last days, from an index alone."""
-    return [Finished(*row) for row in _rows(FINISHED, user_id)]
+    """Count by day and version what finished in the last days, from an index alone.
+
+    A process counts days that are over once: nothing finishes in the past.
+    """
+    days, latest = _days(), timezone.now() - SURELY_COMMITTED
+    over = tuple(day for day in days if day.ended <= latest)
+    return [*finished_before(user_id, over), *finished_on(user_id, days[len(over) :])]
+
+
+def finished_on(user_id: int | None, days: Sequence[Day]) -> tuple[Finished, ...]:
+    return tuple(Finished(*row) for row in _rows(FINISHED, user_id, days))
+
+
+finished_before = lru_cache(REMEMBERED_USERS)(finished_on)
 
 
 def took(*, user_id: int | None) -> list[Took]:
     """Measure how long the newest of each day took that succeeded, and all of these together."""
-    return [Took(*row) for row in _rows(TOOK, user_id)]
+    return [Took(*row) for row in _rows(TOOK, user_id, _days())]
 
 
-def _rows(query: str, user_id: int | None) -> list[tuple[Any, ...]]:
-    days = last_days()
-    midnights = [
-        timezone.make_aware(datetime.combine(day, time.min))
-        for day in (*days, days[-1] + timedelta(days=1))
-    ]
+def _days() -> list[Day]:
+    return [Day(day, _midnight(day), _midnight(day + timedelta(days=1))) for day in last_days()]
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _rows(query: str, user_id: int | None, days: Sequence[Day]) -> list[tuple[Any, ...]]:
+    dates, began, ended = (list(column) for column in zip(*days, strict=True))
     asked: dict[str, Any] = {
-        "days": days,
-        "began": midnights[:-1],
-        "ended": midnights[1:],
+        "days": dates,
+        "began": began,
+        "ended": ended,
         "user": user_id,
         "most": TIMED_A_DAY,
     }
