@@ -44,8 +44,12 @@ class Reliability:
         return number_format(share, decimal_pos=0 if share in (0, 100) else 1)
 
     @property
+    def timed_a_day(self) -> int:
+        return TIMED_A_DAY
+
+    @property
     def is_timed_in_part(self) -> bool:
-        return any(took.predictions == TIMED_A_DAY for took in self.times)
+        return any(took.predictions == self.timed_a_day for took in self.times)
 
     @property
     def failures_chart(self) -> charts.Chart | None:

@@ -157,7 +157,7 @@ def test_of_a_busy_day_the_newest_are_measured_and_that_is_said(
 
     [today] = shown.context["reliability"].times
     assert (today.median, today.predictions) == (0.5, 2)
-    assert "measured are the 500 latest of each day" in shown.content.decode()
+    assert "measured are the 2 latest of each day" in shown.content.decode()
 
 
 def test_nothing_is_said_before_anything_ended(page: PageOf, alice: User) -> None:
