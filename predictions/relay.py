@@ -17,9 +17,10 @@ from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from mlservice.lib.logging import asked_by
-from predictions import counting, dead_letters, dispatch, lanes, reaping, selectors
+from predictions import counting, dead_letters, dispatch, endings, lanes, reaping, selectors
 from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
+from predictions.submitting import submitted
 
 logger = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Relay:
         self.was_woken = False
         self.turned_at = float("-inf")
         self.is_crowded = False
+        self.has_more = False
         self.listener: Listener | None = None
         self.reaped_at = float("-inf")
         self.windows = dict.fromkeys(lanes.LANES, 1)
@@ -67,15 +69,14 @@ class Relay:
 
     def turn(self) -> None:
         """Reap when it is time, publish what fits into the windows, then wait to be woken."""
-        self.listener = self.listener or self.connect()
+        self.listener = listener = self.listener or self.connect()
         # Reaping comes first: it needs no broker, and publishing raises while that is away.
         if time.monotonic() - self.reaped_at >= REAP_SECONDS:
             self.reap()
-        was_busy = self.publish_windows()
+        is_busy = self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
-        look_again_soon = was_busy or self.was_woken
-        seconds = BUSY_POLL_SECONDS if look_again_soon else POLL_SECONDS
-        self.was_woken = bool(self.listener.wait(seconds))
+        seconds = BUSY_POLL_SECONDS if is_busy or self.was_woken else POLL_SECONDS
+        self.was_woken = self.is_woken(listener, seconds)
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
@@ -89,7 +90,16 @@ class Relay:
         """
         with connection.cursor() as cursor:
             cursor.execute("SET enable_bitmapscan = off")
-        return Listener(["prediction_submitted", "prediction_finished"])
+        return Listener([submitted.channel, endings.CHANNEL])
+
+    def is_woken(self, listener: Listener, seconds: float) -> bool:
+        """Wait until there may be more to publish; the end of a group only makes room for it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            came = {one.channel for one in listener.wait(left)}
+            if submitted.channel in came or (came and self.has_more):
+                return True
+        return False
 
     def publish_windows(self) -> bool:
         """Publish groups until each lane is full or empty; say whether to look again soon.
@@ -100,32 +110,34 @@ class Relay:
         self.read_windows()
         traffic = lanes.traffic()
         self.is_crowded = traffic[lanes.INTERACTIVE].groups >= self.windows[lanes.INTERACTIVE]
-        busy = [lane for lane in lanes.LANES if self.publish_lane(lane, traffic[lane])]
-        return bool(busy)
+        left = {lane: self.publish_lane(lane, traffic[lane]) for lane in lanes.LANES}
+        self.has_more = any(left.values())
+        # Of a claim, which makes room for small ones, nobody tells.
+        return left[lanes.INTERACTIVE] > 0
 
     def read_windows(self) -> None:
         if time.monotonic() - self.windows_read_at > WINDOW_CACHE_SECONDS:
             self.windows = {lane: lanes.window(lane) for lane in lanes.LANES}
             self.windows_read_at = time.monotonic()
 
-    def publish_lane(self, lane: Lane, traffic: Traffic) -> bool:
-        """Publish groups until the lane is full or empty; say whether to look again soon."""
-        room = traffic.room(lane, self.windows[lane])
-        if lane.is_bulk and room <= 0:
-            # The end of a group wakes the relay; of a claim, which makes room for small ones,
-            # nobody tells.
-            return False
+    def publish_lane(self, lane: Lane, traffic: Traffic) -> int:
+        """Publish groups until the lane is full or empty; return how many predictions are left."""
+        room, left = traffic.room(lane, self.windows[lane]), traffic.waiting
         share = traffic.share(room)
-        return traffic.waiting > 0 and all(
-            self.publish_group(lane, max_predictions=share)
-            for _ in range(min(room, traffic.waiting))
-            if not self.stopped.is_set()
-        )
+        for _ in range(room):
+            if left <= 0 or self.stopped.is_set():
+                break
+            published = self.publish_group(lane, max_predictions=share)
+            if not published:
+                # Others have these rows in their hands.
+                return 0
+            left -= published
+        return max(0, left)
 
     def publish_group(
         self, lane: Lane = lanes.INTERACTIVE, *, max_predictions: int | None = None
-    ) -> bool:
-        """Mark one group, then publish it; when the broker refuses, unmark it and raise."""
+    ) -> int:
+        """Mark one group, then publish it; return its size. Unmark what the broker refuses."""
         group_id = new_id()
         ids, rows, request_ids = dispatch.mark_group(
             group_id,
@@ -134,7 +146,7 @@ class Relay:
             lane=lane,
         )
         if not ids:
-            return False
+            return 0
         failpoint("relay_1")
         try:
             self.publisher.publish(lane.queue, group_id, ids)
@@ -151,7 +163,7 @@ class Relay:
             rows=rows,
             **asked_by(request_ids),
         )
-        return True
+        return len(ids)
 
     def reap(self) -> None:
         """End or revive what something that died left behind, and take in dead letters."""

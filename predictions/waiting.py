@@ -94,8 +94,8 @@ class Waiters:
             told: list[Ending] | None = None
             while True:
                 self._wake(self._ended() if told is None else told)
-                payloads = listener.wait(CHECK_SECONDS)
-                told = endings.heard(payloads) if payloads else None
+                came = listener.wait(CHECK_SECONDS)
+                told = endings.heard([one.payload for one in came]) if came else None
         finally:
             listener.close()
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import psycopg2
 from django.conf import settings
+from psycopg2.extensions import Notify
 
 
 class Listener:
@@ -19,14 +20,14 @@ class Listener:
             for channel in channels:
                 cursor.execute(f"LISTEN {channel}")
 
-    def wait(self, seconds: float) -> list[str]:
-        """Sleep until a wake-up or until the time is over; return what each that came says."""
+    def wait(self, seconds: float) -> list[Notify]:
+        """Sleep until a wake-up or until the time is over; return those that came."""
         if not self.connection.notifies:
             select.select([self.connection], [], [], seconds)
         self.connection.poll()
-        payloads = [notify.payload for notify in self.connection.notifies]
+        came = list(self.connection.notifies)
         self.connection.notifies.clear()
-        return payloads
+        return came
 
     def close(self) -> None:
         self.connection.close()

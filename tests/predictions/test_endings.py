@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import Notify, make_dsn
 from pytest_django import Settings
 
 from accounts.models import User
@@ -62,7 +62,7 @@ def payloads(listener: Listener, count: int = 1) -> list[str]:
     said: list[str] = []
     until = time.monotonic() + LONG_SECONDS
     while len(said) < count and time.monotonic() < until:
-        said += listener.wait(LONG_SECONDS)
+        said += [one.payload for one in listener.wait(LONG_SECONDS)]
     return said
 
 
@@ -316,11 +316,11 @@ class Stopped(Exception):
 class StoppableListener(Listener):
     is_stopped = False
 
-    def wait(self, seconds: float) -> list[str]:
-        said = super().wait(seconds)
+    def wait(self, seconds: float) -> list[Notify]:
+        came = super().wait(seconds)
         if self.is_stopped:
             raise Stopped
-        return said
+        return came
 
 
 class WaitersOfTest(Waiters):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -18,6 +18,7 @@ from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.celery import app
 from mlservice.lib.ids import new_id
+from mlservice.lib.listening import Listener
 from predictions import lanes
 from predictions.counting import turned_timestamp_seconds
 from predictions.dispatch import mark_group, record_heartbeat
@@ -246,7 +247,8 @@ def turn_of(
     relay, waited = Relay(), list[float]()
     clock = iter([moment for moment in moments for _ in range(3 if is_crowded else 2)])
     monkeypatch.setattr("predictions.relay.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(relay, "listener", SimpleNamespace(wait=lambda seconds: ["woken"]))
+    monkeypatch.setattr(relay, "listener", SimpleNamespace())
+    monkeypatch.setattr(relay, "is_woken", lambda listener, seconds: True)
     monkeypatch.setattr(relay, "reap", lambda: None)
     monkeypatch.setattr(relay, "publish_windows", lambda: False)
     monkeypatch.setattr(relay.stopped, "wait", waited.append)
@@ -271,6 +273,78 @@ def test_turns_follow_each_other_while_a_child_is_idle(monkeypatch: pytest.Monke
 
     assert waited == []
     assert relay.turned_at == 100.0001
+
+
+class Heard:
+    """A listener that hears this, one after another, and then nothing more."""
+
+    def __init__(self, *channels: str) -> None:
+        self.channels = list(channels)
+
+    def wait(self, seconds: float) -> list[Any]:
+        if self.channels:
+            return [SimpleNamespace(channel=self.channels.pop(0))]
+        time.sleep(seconds)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("channels", "has_more", "is_woken"),
+    [
+        (["prediction_submitted"], False, True),
+        (["prediction_finished"], True, True),
+        (["prediction_finished"], False, False),
+        (["prediction_finished", "prediction_submitted"], False, True),
+        ([], True, False),
+    ],
+)
+def test_the_end_of_a_group_wakes_it_only_while_something_waits_for_room(
+    channels: Sequence[str], has_more: bool, is_woken: bool
+) -> None:
+    relay = Relay()
+    relay.has_more = has_more
+
+    assert relay.is_woken(cast(Listener, Heard(*channels)), 0.01) is is_woken
+
+
+@pytest.mark.parametrize(
+    ("is_busy", "was_woken", "seconds"),
+    [(False, False, 0.5), (True, False, 0.005), (False, True, 0.005)],
+)
+def test_it_looks_again_soon_while_something_waits_or_when_it_was_woken(
+    monkeypatch: pytest.MonkeyPatch, is_busy: bool, was_woken: bool, seconds: float
+) -> None:
+    relay, waited = Relay(), list[float]()
+    monkeypatch.setattr(relay, "listener", SimpleNamespace())
+    monkeypatch.setattr(relay, "is_woken", lambda listener, seconds: waited.append(seconds))
+    monkeypatch.setattr(relay, "reap", lambda: None)
+    monkeypatch.setattr(relay, "publish_windows", lambda: is_busy)
+    relay.was_woken = was_woken
+
+    relay.turn()
+
+    assert waited == [seconds]
+
+
+@pytest.mark.parametrize(("bulk_rows", "is_busy"), [(100, True), (1, False)])
+def test_what_has_no_room_is_looked_at_soon_unless_it_goes_in_bulk(
+    settings: Any,
+    alice: User,
+    published_version: ModelVersion,
+    sent: list[list[UUID]],
+    bulk_rows: int,
+    is_busy: bool,
+) -> None:
+    settings.PREDICTION_BULK_ROWS, settings.PREDICTION_GROUP_MAX_ROWS = bulk_rows, 2
+    record_heartbeat(name="node", children=1, queues=[lane.queue for lane in lanes.LANES])
+    relay, seen = Relay(), []
+    for more in (0, 1, 1, 0):
+        for _ in range(more):
+            make_prediction(alice, input=[published_version.example] * 2)
+        seen.append((relay.publish_windows(), relay.has_more))
+
+    # Nothing waits; one goes out; another waits until that is done.
+    assert seen == [(False, False), (False, False), (is_busy, True), (is_busy, True)]
 
 
 def moment_of_the_last_turn() -> float:
