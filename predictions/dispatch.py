@@ -12,6 +12,7 @@ from mlservice.lib.prepared import Statement
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import Claim, Status
+from predictions.submitting import submitted
 
 # What one worker reads at once; a request alone is at most 1 MB.
 GROUP_MAX_BYTES = 8_000_000
@@ -113,16 +114,19 @@ def end_leases(*, group_id: UUID, claimed_by: str) -> int:
 def return_to_queue(wanted: PredictionQuerySet) -> int:
     """Make predictions wait unpublished again, all but those somebody is writing just now.
 
-    Rows are locked by id, as claim and settlement do, or the two could deadlock.
+    The relay is woken. Rows are locked by id, as claim and settlement do, or they could deadlock.
     """
     free = wanted.order_by("pk").select_for_update(skip_locked=True)
-    return Prediction.objects.filter(pk__in=free.values("pk")).update(
+    returned = Prediction.objects.filter(pk__in=free.values("pk")).update(
         status=Status.STARTING,
         published_at=None,
         group_id=None,
         lease_expires_at=None,
         claimed_by="",
     )
+    if returned:
+        transaction.on_commit(submitted.send)
+    return returned
 
 
 def record_heartbeat(*, name: str, children: int, queues: Sequence[str]) -> None:

@@ -86,6 +86,11 @@ class Traffic:
     def groups(self) -> int:
         return self.open_groups + self.begun_groups
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether all that waits is in the count."""
+        return self.waiting < COUNTED_AT_MOST
+
     def room(self, lane: Lane, children: int) -> int:
         """Say how many groups may go out where so many children take them.
 

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.utils import timezone
 
+from predictions.models import CLOCKS_APART
+
 DAYS = 30
-# Whatever finished on a day has been committed so long after its end.
-SURELY_COMMITTED = timedelta(hours=1)
-# So many users' days that are over are remembered by a process.
-REMEMBERED_USERS = 500
+# Whatever finished on a day, by the database's clock, has been committed so long after its end.
+SURELY_COMMITTED = CLOCKS_APART + timedelta(hours=1)
+# Counts of days that are over: a user who looks each day has one more with each day.
+REMEMBERED_AT_MOST = 250
 # Percentiles must sort what they measure: so many of each day are enough, and sorted at once.
 TIMED_A_DAY = 200
 
@@ -60,14 +62,14 @@ def finished(*, user_id: int | None) -> list[Finished]:
     """
     days, latest = _days(), timezone.now() - SURELY_COMMITTED
     over = tuple(day for day in days if day.ended <= latest)
-    return [*finished_before(user_id, over), *finished_on(user_id, days[len(over) :])]
+    return [*finished_on_days_over(user_id, over), *finished_on(user_id, days[len(over) :])]
 
 
 def finished_on(user_id: int | None, days: Sequence[Day]) -> tuple[Finished, ...]:
     return tuple(Finished(*row) for row in _rows(FINISHED, user_id, days))
 
 
-finished_before = lru_cache(REMEMBERED_USERS)(finished_on)
+finished_on_days_over = lru_cache(REMEMBERED_AT_MOST)(finished_on)
 
 
 def took(*, user_id: int | None) -> list[Took]:

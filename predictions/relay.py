@@ -76,7 +76,7 @@ class Relay:
         is_busy = self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
         seconds = BUSY_POLL_SECONDS if is_busy or self.was_woken else POLL_SECONDS
-        self.was_woken = self.is_woken(listener, seconds)
+        self.was_woken = self.wait_until_woken(listener, seconds)
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
@@ -92,8 +92,8 @@ class Relay:
             cursor.execute("SET enable_bitmapscan = off")
         return Listener([submitted.channel, endings.CHANNEL])
 
-    def is_woken(self, listener: Listener, seconds: float) -> bool:
-        """Wait until there may be more to publish; the end of a group only makes room for it."""
+    def wait_until_woken(self, listener: Listener, seconds: float) -> bool:
+        """Wait for more to publish, or room for what waits; say whether it came."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             came = {one.channel for one in listener.wait(left)}
@@ -121,7 +121,7 @@ class Relay:
             self.windows_read_at = time.monotonic()
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> int:
-        """Publish groups until the lane is full or empty; return how many predictions are left."""
+        """Publish groups until the lane is full or empty; return how many are surely left."""
         room, left = traffic.room(lane, self.windows[lane]), traffic.waiting
         share = traffic.share(room)
         for _ in range(room):
@@ -130,9 +130,9 @@ class Relay:
             published = self.publish_group(lane, max_predictions=share)
             if not published:
                 # Others have these rows in their hands.
-                return 0
+                break
             left -= published
-        return max(0, left)
+        return max(left, int(not traffic.is_counted))
 
     def publish_group(
         self, lane: Lane = lanes.INTERACTIVE, *, max_predictions: int | None = None

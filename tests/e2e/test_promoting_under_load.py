@@ -33,9 +33,9 @@ PER_SECOND = 55
 # two cores that do nothing else keep the whole pace.
 LEAST_PER_SECOND = 30
 FOLLOWED_WITHIN_SECONDS = 5
-# A whole round, in which each client asks once, and a little more: those of one process may be
-# due one after another, and then the other process hears nothing for the most of a round.
-WATCHED_SECONDS = 1.2 * CLIENTS / PER_SECOND
+# A whole round, in which each client asks once, at the least pace, and a little more: those of one
+# process may be due one after another, and then the other hears nothing for the most of a round.
+WATCHED_SECONDS = 1.2 * CLIENTS / LEAST_PER_SECOND
 # By one client's address and the server's: the inode of the socket that the server holds.
 SOCKETS = Path("/proc/net/tcp")
 # Run by the service's own shell: there and back again, and then another price.

@@ -8,18 +8,20 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg2
 import pytest
 from amqp.exceptions import MessageNacked
 from django.db import connection
 from django.db.models import F
 from kombu.exceptions import OperationalError
+from psycopg2.extensions import make_dsn
 
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.celery import app
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
-from predictions import lanes
+from predictions import dispatch, lanes
 from predictions.counting import turned_timestamp_seconds
 from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
@@ -27,6 +29,7 @@ from predictions.publisher import BROKER_ERRORS, Publisher
 from predictions.reaping import unpublish_lost
 from predictions.relay import GAP_SECONDS, Relay
 from predictions.services import Outcome, claim, settle
+from predictions.submitting import submitted
 from tests.conftest import make_prediction, make_user
 
 
@@ -248,7 +251,7 @@ def turn_of(
     clock = iter([moment for moment in moments for _ in range(3 if is_crowded else 2)])
     monkeypatch.setattr("predictions.relay.time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(relay, "listener", SimpleNamespace())
-    monkeypatch.setattr(relay, "is_woken", lambda listener, seconds: True)
+    monkeypatch.setattr(relay, "wait_until_woken", lambda listener, seconds: True)
     monkeypatch.setattr(relay, "reap", lambda: None)
     monkeypatch.setattr(relay, "publish_windows", lambda: False)
     monkeypatch.setattr(relay.stopped, "wait", waited.append)
@@ -303,8 +306,10 @@ def test_the_end_of_a_group_wakes_it_only_while_something_waits_for_room(
 ) -> None:
     relay = Relay()
     relay.has_more = has_more
+    # Who is woken is so at once.
+    seconds = 10 if is_woken else 0.01
 
-    assert relay.is_woken(cast(Listener, Heard(*channels)), 0.01) is is_woken
+    assert relay.wait_until_woken(cast(Listener, Heard(*channels)), seconds) is is_woken
 
 
 @pytest.mark.parametrize(
@@ -316,7 +321,7 @@ def test_it_looks_again_soon_while_something_waits_or_when_it_was_woken(
 ) -> None:
     relay, waited = Relay(), list[float]()
     monkeypatch.setattr(relay, "listener", SimpleNamespace())
-    monkeypatch.setattr(relay, "is_woken", lambda listener, seconds: waited.append(seconds))
+    monkeypatch.setattr(relay, "wait_until_woken", lambda listener, seconds: waited.append(seconds))
     monkeypatch.setattr(relay, "reap", lambda: None)
     monkeypatch.setattr(relay, "publish_windows", lambda: is_busy)
     relay.was_woken = was_woken
@@ -345,6 +350,76 @@ def test_what_has_no_room_is_looked_at_soon_unless_it_goes_in_bulk(
 
     # Nothing waits; one goes out; another waits until that is done.
     assert seen == [(False, False), (False, False), (is_busy, True), (is_busy, True)]
+
+
+@pytest.mark.parametrize(("counted_at_most", "has_more"), [(1_000, False), (3, True)])
+def test_of_more_than_is_counted_some_are_left(
+    alice: User,
+    published_version: ModelVersion,
+    sent: list[list[UUID]],
+    monkeypatch: pytest.MonkeyPatch,
+    counted_at_most: int,
+    has_more: bool,
+) -> None:
+    monkeypatch.setattr(lanes, "COUNTED_AT_MOST", counted_at_most)
+    relay = Relay()
+    for _ in range(3):
+        make_prediction(alice)
+
+    is_busy = relay.publish_windows()
+
+    assert [len(ids) for ids in sent] == [3]
+    assert (is_busy, relay.has_more) == (has_more, has_more)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_others_hold_is_left(
+    alice: User, published_version: ModelVersion, sent: list[list[UUID]], settings: Any
+) -> None:
+    held = make_prediction(alice)
+    relay = Relay()
+
+    with psycopg2.connect(own_database_of(settings)) as other, other.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM predictions_prediction WHERE id = %s FOR UPDATE", [str(held.pk)]
+        )
+        relay.publish_windows()
+
+    assert (sent, relay.has_more) == ([], True)
+
+
+def own_database_of(settings: Any) -> str:
+    name = connection.settings_dict["NAME"]
+    return str(make_dsn(settings.LISTEN_DATABASE_URL, dbname=name))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_more", [False, True])
+def test_it_hears_what_was_submitted_returned_or_ended(
+    alice: User, published_version: ModelVersion, settings: Any, has_more: bool
+) -> None:
+    settings.LISTEN_DATABASE_URL = own_database_of(settings)
+    relay = Relay()
+    relay.has_more = has_more
+    listener = relay.connect()
+    heard = []
+
+    def listen() -> None:
+        heard.append(relay.wait_until_woken(listener, 0.2))
+
+    submitted.sent_at = float("-inf")
+    prediction = make_prediction(alice)
+    listen()
+    dispatch.mark_group(new_id(), max_rows=1)
+    submitted.sent_at = float("-inf")
+    dispatch.return_to_queue(Prediction.objects.filter(pk=prediction.pk))
+    listen()
+    settle([Outcome(prediction.pk, 0, "canceled")], expected="starting")
+    listen()
+    listen()
+    listener.close()
+
+    assert heard == [True, True, has_more, False]
 
 
 def moment_of_the_last_turn() -> float:

@@ -276,7 +276,7 @@ def test_the_queries_do_not_grow_with_the_predictions(page: PageOf, alice: User)
     for more in (3, 27):
         for number in range(more):
             make_ended(alice, days_ago=number, status="failed" if number % 2 else "succeeded")
-        last_days.finished_before.cache_clear()
+        last_days.finished_on_days_over.cache_clear()
         with CaptureQueriesContext(connection) as queries:
             dashboard(client)
         counts.append(len(queries))
