@@ -168,7 +168,6 @@ def reads(owner: User) -> Iterator[tuple[str, Callable[[], Any]]]:
         "statement page, this month": f"/wallet/statements/{this}",
         "statement page, an old month": f"/wallet/statements/{middle}",
         "dashboard": "/dashboard",
-        "dashboard, the day's first look": "/dashboard",
         "history page": "/predictions",
     }
     calls = {
@@ -179,7 +178,8 @@ def reads(owner: User) -> Iterator[tuple[str, Callable[[], Any]]]:
         "top-ups API": "/api/v1/wallet/top-ups",
     }
     for name, address in pages.items():
-        yield name, partial(first_seen if "first look" in name else seen, client, address)
+        yield name, partial(seen, client, address)
+    yield "dashboard, the day's first look", partial(first_seen, client, "/dashboard")
     for name, address in calls.items():
         yield name, partial(seen, Client(headers=token), address)
     yield "what the cap leaves, asked by every hold", partial(spendable, wallet)

@@ -15,8 +15,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
-from psycopg2.extensions import Notify, make_dsn
-from pytest_django import Settings
+from psycopg2.extensions import Notify
 
 from accounts.models import User
 from ml_models.models import ModelVersion
@@ -42,13 +41,6 @@ ODD_TEXTS = [
     r"\u0000 \x00 \ud800 \n",
     "lines\r\n\tand\u2028separators\x01\x7f",
 ]
-
-
-@pytest.fixture
-def own_database(settings: Settings) -> None:
-    """Have listeners connect to the database of the test, not to the one it was made beside."""
-    name = connection.settings_dict["NAME"]
-    settings.LISTEN_DATABASE_URL = make_dsn(settings.LISTEN_DATABASE_URL, dbname=name)
 
 
 @pytest.fixture

@@ -5,23 +5,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from threading import Thread
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-import psycopg2
 import pytest
 from amqp.exceptions import MessageNacked
 from django.db import connection
 from django.db.models import F
 from kombu.exceptions import OperationalError
-from psycopg2.extensions import make_dsn
 
 from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.celery import app
 from mlservice.lib.ids import new_id
-from mlservice.lib.listening import Listener
-from predictions import dispatch, lanes
+from predictions import lanes
 from predictions.counting import turned_timestamp_seconds
 from predictions.dispatch import mark_group, record_heartbeat
 from predictions.models import Prediction, Worker
@@ -29,17 +26,7 @@ from predictions.publisher import BROKER_ERRORS, Publisher
 from predictions.reaping import unpublish_lost
 from predictions.relay import GAP_SECONDS, Relay
 from predictions.services import Outcome, claim, settle
-from predictions.submitting import submitted
 from tests.conftest import make_prediction, make_user
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[UUID]]:
-    messages: list[list[UUID]] = []
-    monkeypatch.setattr(
-        Publisher, "publish", lambda self, queue, group_id, ids: messages.append(sorted(ids))
-    )
-    return messages
 
 
 def grow_old(*, seconds: int) -> None:
@@ -276,150 +263,6 @@ def test_turns_follow_each_other_while_a_child_is_idle(monkeypatch: pytest.Monke
 
     assert waited == []
     assert relay.turned_at == 100.0001
-
-
-class Heard:
-    """A listener that hears this, one after another, and then nothing more."""
-
-    def __init__(self, *channels: str) -> None:
-        self.channels = list(channels)
-
-    def wait(self, seconds: float) -> list[Any]:
-        if self.channels:
-            return [SimpleNamespace(channel=self.channels.pop(0))]
-        time.sleep(seconds)
-        return []
-
-
-@pytest.mark.parametrize(
-    ("channels", "has_more", "is_woken"),
-    [
-        (["prediction_submitted"], False, True),
-        (["prediction_finished"], True, True),
-        (["prediction_finished"], False, False),
-        (["prediction_finished", "prediction_submitted"], False, True),
-        ([], True, False),
-    ],
-)
-def test_the_end_of_a_group_wakes_it_only_while_something_waits_for_room(
-    channels: Sequence[str], has_more: bool, is_woken: bool
-) -> None:
-    relay = Relay()
-    relay.has_more = has_more
-    # Who is woken is so at once.
-    seconds = 10 if is_woken else 0.01
-
-    assert relay.wait_until_woken(cast(Listener, Heard(*channels)), seconds) is is_woken
-
-
-@pytest.mark.parametrize(
-    ("is_busy", "was_woken", "seconds"),
-    [(False, False, 0.5), (True, False, 0.005), (False, True, 0.005)],
-)
-def test_it_looks_again_soon_while_something_waits_or_when_it_was_woken(
-    monkeypatch: pytest.MonkeyPatch, is_busy: bool, was_woken: bool, seconds: float
-) -> None:
-    relay, waited = Relay(), list[float]()
-    monkeypatch.setattr(relay, "listener", SimpleNamespace())
-    monkeypatch.setattr(relay, "wait_until_woken", lambda listener, seconds: waited.append(seconds))
-    monkeypatch.setattr(relay, "reap", lambda: None)
-    monkeypatch.setattr(relay, "publish_windows", lambda: is_busy)
-    relay.was_woken = was_woken
-
-    relay.turn()
-
-    assert waited == [seconds]
-
-
-@pytest.mark.parametrize(("bulk_rows", "is_busy"), [(100, True), (1, False)])
-def test_what_has_no_room_is_looked_at_soon_unless_it_goes_in_bulk(
-    settings: Any,
-    alice: User,
-    published_version: ModelVersion,
-    sent: list[list[UUID]],
-    bulk_rows: int,
-    is_busy: bool,
-) -> None:
-    settings.PREDICTION_BULK_ROWS, settings.PREDICTION_GROUP_MAX_ROWS = bulk_rows, 2
-    record_heartbeat(name="node", children=1, queues=[lane.queue for lane in lanes.LANES])
-    relay, seen = Relay(), []
-    for more in (0, 1, 1, 0):
-        for _ in range(more):
-            make_prediction(alice, input=[published_version.example] * 2)
-        seen.append((relay.publish_windows(), relay.has_more))
-
-    # Nothing waits; one goes out; another waits until that is done.
-    assert seen == [(False, False), (False, False), (is_busy, True), (is_busy, True)]
-
-
-@pytest.mark.parametrize(("counted_at_most", "has_more"), [(1_000, False), (3, True)])
-def test_of_more_than_is_counted_some_are_left(
-    alice: User,
-    published_version: ModelVersion,
-    sent: list[list[UUID]],
-    monkeypatch: pytest.MonkeyPatch,
-    counted_at_most: int,
-    has_more: bool,
-) -> None:
-    monkeypatch.setattr(lanes, "COUNTED_AT_MOST", counted_at_most)
-    relay = Relay()
-    for _ in range(3):
-        make_prediction(alice)
-
-    is_busy = relay.publish_windows()
-
-    assert [len(ids) for ids in sent] == [3]
-    assert (is_busy, relay.has_more) == (has_more, has_more)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_others_hold_is_left(
-    alice: User, published_version: ModelVersion, sent: list[list[UUID]], settings: Any
-) -> None:
-    held = make_prediction(alice)
-    relay = Relay()
-
-    with psycopg2.connect(own_database_of(settings)) as other, other.cursor() as cursor:
-        cursor.execute(
-            "SELECT FROM predictions_prediction WHERE id = %s FOR UPDATE", [str(held.pk)]
-        )
-        relay.publish_windows()
-
-    assert (sent, relay.has_more) == ([], True)
-
-
-def own_database_of(settings: Any) -> str:
-    name = connection.settings_dict["NAME"]
-    return str(make_dsn(settings.LISTEN_DATABASE_URL, dbname=name))
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("has_more", [False, True])
-def test_it_hears_what_was_submitted_returned_or_ended(
-    alice: User, published_version: ModelVersion, settings: Any, has_more: bool
-) -> None:
-    settings.LISTEN_DATABASE_URL = own_database_of(settings)
-    relay = Relay()
-    relay.has_more = has_more
-    listener = relay.connect()
-    heard = []
-
-    def listen() -> None:
-        heard.append(relay.wait_until_woken(listener, 0.2))
-
-    submitted.sent_at = float("-inf")
-    prediction = make_prediction(alice)
-    listen()
-    dispatch.mark_group(new_id(), max_rows=1)
-    submitted.sent_at = float("-inf")
-    dispatch.return_to_queue(Prediction.objects.filter(pk=prediction.pk))
-    listen()
-    settle([Outcome(prediction.pk, 0, "canceled")], expected="starting")
-    listen()
-    listen()
-    listener.close()
-
-    assert heard == [True, True, has_more, False]
 
 
 def moment_of_the_last_turn() -> float:
