@@ -46,11 +46,19 @@ def mark_group(
     return Group(list(ids), sum(rows), list(asked_by))
 
 
-# Ranking and locking stand apart: FOR UPDATE is refused beside a window function.
-MARK_GROUP = Statement(
-    "mark_group",
-    ["uuid", "bigint", "bigint", "int", "bool", "bigint"],
+def take_group(lane: Lane, *, group_id: UUID | None, claimed_by: str) -> list[Claim]:
+    """Mark and claim at once what waits in a lane, as part of the group a child is at already.
+
+    To the relay the child is as busy as before.
     """
+    limits = settings.PREDICTION_GROUP_MAX_ROWS, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS
+    lease = claimed_by, settings.PREDICTION_LEASE_SECONDS
+    return [Claim(*row) for row in TAKE_GROUP.run(group_id, *limits, lane.is_bulk, None, *lease)]
+
+
+# What goes together next. Ranking and locking stand apart: FOR UPDATE is refused beside a window
+# function.
+CHOSEN = """
 WITH ranked AS (
     SELECT id, version_id, attempt, rows_total, octet_length(input) AS bytes,
            row_number() OVER (PARTITION BY user_id ORDER BY id) AS turn
@@ -75,10 +83,33 @@ WITH ranked AS (
     ) AND status = 'starting' AND published_at IS NULL
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
+"""
+CHOSEN_BY = ("uuid", "bigint", "bigint", "int", "bool", "bigint")
+MARK_GROUP = Statement(
+    "mark_group",
+    CHOSEN_BY,
+    CHOSEN
+    + """
 UPDATE predictions_prediction AS prediction
 SET published_at = clock_timestamp(), group_id = $1
 FROM chosen WHERE prediction.id = chosen.id
 RETURNING prediction.id, prediction.rows_total, prediction.request_id
+""",
+)
+TAKE_GROUP = Statement(
+    "take_group",
+    (*CHOSEN_BY, "text", "float8"),
+    CHOSEN
+    + """
+UPDATE predictions_prediction AS prediction
+SET published_at = clock_timestamp(), group_id = $1,
+    status = 'processing', attempt = prediction.attempt + 1, claimed_by = $7,
+    started_at = coalesce(started_at, statement_timestamp()),
+    lease_expires_at = statement_timestamp() + make_interval(secs => $8)
+FROM chosen
+WHERE prediction.id = chosen.id AND (deadline IS NULL OR deadline > statement_timestamp())
+RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
+          prediction.input, prediction.explain, prediction.request_id
 """,
 )
 

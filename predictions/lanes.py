@@ -37,6 +37,11 @@ BULK = Lane(BULK_QUEUE, is_bulk=True)
 LANES = (INTERACTIVE, BULK)
 
 
+def lane_of(queue: str | None) -> Lane | None:
+    """Return the lane that goes through a queue, if one does."""
+    return next((lane for lane in LANES if lane.queue == queue), None)
+
+
 def live_children(queue: str = PREDICTIONS) -> int:
     """Count the children of the nodes that consume a queue and sent a heartbeat lately."""
     alive = Worker.objects.filter(
@@ -91,15 +96,12 @@ class Traffic:
         """Whether all that waits is in the count."""
         return self.waiting < COUNTED_AT_MOST
 
-    def room(self, lane: Lane, children: int) -> int:
-        """Say how many groups may go out where so many children take them.
+    def room(self, children: int) -> int:
+        """Say how many groups may go out where so many children take them: one for each idle child.
 
-        Of interactive groups one is ready for each idle child, and for half of all children at
-        least: while all work, the next groups grow. Bulk groups that are begun fill their window.
+        While all work, the next groups grow: who is through takes what waits along.
         """
-        idle = children - self.begun_groups
-        wanted = idle if lane.is_bulk else max(idle, (children + 1) // 2)
-        return wanted - self.open_groups
+        return children - self.groups
 
     def share(self, room: int) -> int:
         """Say how many of those that wait go out together where there is room for more groups.

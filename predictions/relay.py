@@ -25,7 +25,7 @@ from predictions.submitting import submitted
 logger = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.5
-BUSY_POLL_SECONDS = 0.005
+POLL_AGAIN_SECONDS = 0.005
 REAP_SECONDS = 5.0
 # While no child is idle, what comes in meanwhile goes out together.
 GAP_SECONDS = 0.004
@@ -73,9 +73,9 @@ class Relay:
         # Reaping comes first: it needs no broker, and publishing raises while that is away.
         if time.monotonic() - self.reaped_at >= REAP_SECONDS:
             self.reap()
-        is_busy = self.publish_windows()
+        self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
-        seconds = BUSY_POLL_SECONDS if is_busy or self.was_woken else POLL_SECONDS
+        seconds = POLL_AGAIN_SECONDS if self.was_woken else POLL_SECONDS
         self.was_woken = self.wait_until_woken(listener, seconds)
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
@@ -101,8 +101,8 @@ class Relay:
                 return True
         return False
 
-    def publish_windows(self) -> bool:
-        """Publish groups until each lane is full or empty; say whether to look again soon.
+    def publish_windows(self) -> None:
+        """Publish groups until each lane is full or empty.
 
         Without a broker nothing is marked: rows would be written and taken back each second.
         """
@@ -110,10 +110,8 @@ class Relay:
         self.read_windows()
         traffic = lanes.traffic()
         self.is_crowded = traffic[lanes.INTERACTIVE].groups >= self.windows[lanes.INTERACTIVE]
-        left = {lane: self.publish_lane(lane, traffic[lane]) for lane in lanes.LANES}
-        self.has_more = any(left.values())
-        # Of a claim, which makes room for small ones, nobody tells.
-        return left[lanes.INTERACTIVE] > 0
+        left = [self.publish_lane(lane, traffic[lane]) for lane in lanes.LANES]
+        self.has_more = any(left)
 
     def read_windows(self) -> None:
         if time.monotonic() - self.windows_read_at > WINDOW_CACHE_SECONDS:
@@ -122,7 +120,7 @@ class Relay:
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> int:
         """Publish groups until the lane is full or empty; return how many are surely left."""
-        room, left = traffic.room(lane, self.windows[lane]), traffic.waiting
+        room, left = traffic.room(self.windows[lane]), traffic.waiting
         share = traffic.share(room)
         for _ in range(room):
             if left <= 0 or self.stopped.is_set():

@@ -22,12 +22,14 @@ from ml_models.models import ModelVersion
 from ml_models.rows import CheckedRows
 from ml_models.selectors import check_rows, version_by_id
 from ml_models.services import break_version
+from mlservice.lib import tracing
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.logging import asked_by, without_words
 from mlservice.lib.outlasting import outlast
 from mlservice.lib.tracing import step
 from predictions import counting
-from predictions.dispatch import give_back
+from predictions.dispatch import give_back, take_group
+from predictions.lanes import Lane
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, claim, settle
 from predictions.submitting import as_rows
@@ -36,6 +38,9 @@ logger = structlog.get_logger(__name__)
 
 Status = Prediction.Status
 T = TypeVar("T")
+
+# A child goes on with what waits for so long, then takes what the broker has for it.
+GO_ON_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +52,73 @@ class Job:
 
 
 def run(
-    prediction_ids: Sequence[UUID], *, group_id: UUID | None = None, claimed_by: str = ""
+    prediction_ids: Sequence[UUID],
+    *,
+    group_id: UUID | None = None,
+    claimed_by: str = "",
+    lane: Lane | None = None,
 ) -> int:
     """Predict what is still free of these; return how many were settled.
 
-    A database that is away is waited for: a group that fell through here would stand as
-    published, and fill the relay's window until it is taken for lost. Claim and settlement are
-    compare-and-set, so that doing them twice does nothing more.
+    With a group's lane, what waits there is taken along for a moment, which spares it the way
+    through relay and broker. A database that is away is waited for: a group that fell through here
+    would stand as published, and fill the relay's window until it is taken for lost. Claim and
+    settlement are compare-and-set, so that doing them twice does nothing more.
     """
-    taken = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
-    claims = sorted(taken, key=lambda one: one.version_id)
+    until = time.monotonic() + GO_ON_SECONDS
+
+    def take_along() -> list[Claim]:
+        if lane is None or group_id is None or time.monotonic() > until:
+            return []
+        return take_group(lane, group_id=group_id, claimed_by=claimed_by)
+
+    end = partial(predict_and_settle, claimed_by=claimed_by, take_along=take_along)
+    claims = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
+    # Who waits for a small prediction that has no company does not wait for the next ones too.
+    settled, along = end(claims, seems_busy=len(claims) > 1 or (lane is not None and lane.is_bulk))
+    while along and group_id:
+        with tracing.predicting(group_id, [one.id for one in along]):
+            more, along = end(along, seems_busy=True)
+        settled += more
+    return settled
+
+
+def predict_and_settle(
+    claims: Sequence[Claim],
+    *,
+    claimed_by: str,
+    take_along: Callable[[], list[Claim]],
+    seems_busy: bool,
+) -> tuple[int, list[Claim]]:
+    """Do what was claimed; return how many were settled, and what has been taken along.
+
+    seems_busy: take along before settling, so that to the relay this child is at work throughout.
+    Else it would publish the next group for another child; and of bulk, so many that none is left
+    for small ones.
+    """
+    if not claims:
+        return 0, []
+    outcomes = outcomes_of(claims, claimed_by)
+    along = patiently(take_along) if seems_busy else None
+    settled = patiently(partial(settle, outcomes))
+    return settled, patiently(take_along) if along is None else along
+
+
+def outcomes_of(claims: Sequence[Claim], claimed_by: str) -> list[Outcome]:
+    """Predict what was claimed, a group for each version."""
     bind_contextvars(**asked_by([one.request_id for one in claims]))
     logger.info("predictions_claimed", count=len(claims), claimed_by=claimed_by)
-    settled = 0
-    for version_id, same_version in groupby(claims, key=lambda one: one.version_id):
+    in_order = sorted(claims, key=lambda one: one.version_id)
+    outcomes: list[Outcome] = []
+    for version_id, same_version in groupby(in_order, key=lambda one: one.version_id):
         group = list(same_version)
         try:
             version = patiently(partial(version_by_id, version_id))
             counting.expect([version_id])
-            outcomes = predict_group(version, group)
+            outcomes += predict_group(version, group)
         except SoftTimeLimitExceeded as error:
-            outcomes = out_of_time(group, error)
-        settled += patiently(partial(settle, outcomes))
-    return settled
+            outcomes += out_of_time(group, error)
+    return outcomes
 
 
 def patiently(step: Callable[[], T]) -> T:

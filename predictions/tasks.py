@@ -18,6 +18,7 @@ from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
 from predictions.children import GroupRequest, claimant
+from predictions.lanes import lane_of
 
 
 class GroupTask(Task[Any, Any]):
@@ -34,10 +35,11 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
         # It goes to the dead queue, where the operator can look at it.
         raise Reject(unreadable, requeue=False) from unreadable
     claimed_by = claimant(self.request.hostname, os.getpid())
+    lane = lane_of((self.request.delivery_info or {}).get("routing_key"))
     # Every line that is written on the way says for whom; the runner learns who asked.
     said = bound_contextvars(group_id=str(group_id), request_ids=None)
     with said, tracing.predicting(group_id, ids):
-        runner.run(ids, group_id=group_id, claimed_by=claimed_by)
+        runner.run(ids, group_id=group_id, claimed_by=claimed_by, lane=lane)
 
 
 def consumed(app: Celery) -> list[str]:

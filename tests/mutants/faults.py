@@ -96,7 +96,7 @@ MUTANTS = [
     Mutant(
         name="a restored database's groups stay published",
         path="predictions/reaping.py",
-        old="    has_room = lanes.traffic()[lane].room(lane, lanes.window(lane)) > 0\n",
+        old="    has_room = lanes.traffic()[lane].room(lanes.window(lane)) > 0\n",
         new="    return 0\n",
         killed_by=f"{DATABASE}::test_a_restored_backup_goes_on_where_it_stood"
         "_though_the_broker_is_empty",
