@@ -78,6 +78,12 @@ group_rows = Histogram(
     buckets=SIZES,
     registry=COUNTED,
 )
+taken_along = Counter(
+    "mlservice_worker_predictions_taken_along",
+    "Predictions that a child took along past relay and broker, being through with a group.",
+    ["lane"],
+    registry=COUNTED,
+)
 children_lost = Counter(
     "mlservice_worker_children_lost", "Children that died over a group.", registry=COUNTED
 )

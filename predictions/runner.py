@@ -70,7 +70,9 @@ def run(
     def take_along() -> list[Claim]:
         if lane is None or group_id is None or time.monotonic() > until:
             return []
-        return take_group(lane, group_id=group_id, claimed_by=claimed_by)
+        taken = take_group(lane, group_id=group_id, claimed_by=claimed_by)
+        counting.taken_along.labels(lane.queue).inc(len(taken))
+        return taken
 
     end = partial(predict_and_settle, claimed_by=claimed_by, take_along=take_along)
     claims = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
