@@ -48,7 +48,8 @@ def answered(target: Target, cells: Sequence[Cell], servers: Servers) -> Iterato
         try:
             yield figure(target, cell, servers)
         except Silent as silence:
-            if isinstance(target, Ours):
+            # Who can answer that it will be later has no excuse for silence.
+            if target.later:
                 raise
             print(f"{target.name}, {cell.name}: {silence}", flush=True)
 
