@@ -96,12 +96,16 @@ class Traffic:
         """Whether all that waits is in the count."""
         return self.waiting < COUNTED_AT_MOST
 
-    def room(self, children: int) -> int:
-        """Say how many groups may go out where so many children take them: one for each idle child.
+    def room(self, lane: Lane, children: int) -> int:
+        """Say how many groups may go out where so many children take them.
 
-        While all work, the next groups grow: who is through takes what waits along.
+        Of interactive groups one is ready for each idle child, and for half of all children at
+        least: some of those begun may be in nobody's hands until their lease ends. Bulk groups
+        that are begun fill their window. While all work, the next groups grow.
         """
-        return children - self.groups
+        idle = children - self.begun_groups
+        wanted = idle if lane.is_bulk else max(idle, (children + 1) // 2)
+        return wanted - self.open_groups
 
     def share(self, room: int) -> int:
         """Say how many of those that wait go out together where there is room for more groups.

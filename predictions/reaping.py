@@ -102,7 +102,7 @@ def unpublish_lost(lane: Lane) -> int:
 
     One that waited behind others after all is then out twice, and is claimed once.
     """
-    has_room = lanes.traffic()[lane].room(lanes.window(lane)) > 0
+    has_room = lanes.traffic()[lane].room(lane, lanes.window(lane)) > 0
     patience = lanes.LOST_AFTER_SECONDS if has_room else lanes.SURELY_LOST_AFTER_SECONDS
     lost = selectors.published_longer_than(patience)
     return return_to_queue(lost.of_lane(is_bulk=lane.is_bulk))

@@ -120,7 +120,7 @@ class Relay:
 
     def publish_lane(self, lane: Lane, traffic: Traffic) -> int:
         """Publish groups until the lane is full or empty; return how many are surely left."""
-        room, left = traffic.room(self.windows[lane]), traffic.waiting
+        room, left = traffic.room(lane, self.windows[lane]), traffic.waiting
         share = traffic.share(room)
         for _ in range(room):
             if left <= 0 or self.stopped.is_set():

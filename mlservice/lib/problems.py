@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import override
@@ -17,6 +16,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from mlservice.lib.errors import DomainError, Unavailable
+from mlservice.lib.outlasting import is_away
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def answer(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """Say what an error means for who asked; None when it is a mistake of ours."""
-    if isinstance(exc, OperationalError | InterfaceError):
+    if is_away(exc):
         logger.warning("database_unavailable", extra={"error": str(exc)})
         exc = Unavailable(
             "The database does not answer. See whether your request was accepted, then try again."

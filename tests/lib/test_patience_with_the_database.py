@@ -2,15 +2,16 @@
 
 from typing import Any
 
+import psycopg2
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection
 
 from accounts.models import User
 from ml_models.models import ModelVersion
 from ml_models.selectors import version_by_id
 from mlservice.lib import outlasting
 from mlservice.lib.listening import Listener
-from mlservice.lib.outlasting import outlast
+from mlservice.lib.outlasting import is_away, outlast
 from predictions import runner
 from tests.conftest import make_prediction
 
@@ -48,6 +49,19 @@ def test_a_step_is_repeated_until_its_time_is_over(monkeypatch: pytest.MonkeyPat
     tries.clear()
     with pytest.raises(OperationalError):
         outlast(fail_twice, seconds=-1)
+
+
+@pytest.mark.django_db
+def test_an_answer_is_no_reason_to_wait_and_a_server_that_died_over_one_is() -> None:
+    with pytest.raises(DataError) as refused, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    with pytest.raises(DatabaseError) as half_read, connection.wrap_database_errors:
+        raise psycopg2.DatabaseError("server closed the connection unexpectedly")
+
+    assert not is_away(refused.value)
+    assert not is_away(DatabaseError("Save with update_fields did not affect any rows."))
+    assert is_away(half_read.value)
+    assert is_away(InterfaceError("connection already closed"))
 
 
 @pytest.mark.django_db(transaction=True)

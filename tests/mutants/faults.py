@@ -89,14 +89,14 @@ MUTANTS = [
     Mutant(
         name="a database that is away is the web's own failure",
         path="mlservice/lib/problems.py",
-        old="    if isinstance(exc, OperationalError | InterfaceError):",
+        old="    if is_away(exc):",
         new="    if False:",
         killed_by=f"{DATABASE}::test_a_database_that_restarts_is_met_with_polite_refusals[restart]",
     ),
     Mutant(
         name="a restored database's groups stay published",
         path="predictions/reaping.py",
-        old="    has_room = lanes.traffic()[lane].room(lanes.window(lane)) > 0\n",
+        old="    has_room = lanes.traffic()[lane].room(lane, lanes.window(lane)) > 0\n",
         new="    return 0\n",
         killed_by=f"{DATABASE}::test_a_restored_backup_goes_on_where_it_stood"
         "_though_the_broker_is_empty",

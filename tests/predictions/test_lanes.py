@@ -24,7 +24,7 @@ from predictions.lanes import (
 from predictions.models import Prediction
 from predictions.publisher import Publisher
 from predictions.relay import Relay
-from predictions.services import Outcome, Status, claim, settle
+from predictions.services import claim
 from tests.conftest import make_prediction
 
 BOTH = ("predictions", "bulk")
@@ -101,23 +101,24 @@ def test_what_is_predicted_in_bulk_fills_the_window_until_it_is_done(
     seen = traffic()[BULK]
     assert sent == [("bulk", 1)]
     assert (seen.open_groups, seen.begun_groups, seen.waiting) == (0, 1, 1)
-    assert seen.room(window(BULK)) == 0
+    assert seen.room(BULK, window(BULK)) == 0
 
 
-def test_a_small_group_fills_its_child_from_when_it_is_out_until_it_is_done(
+def test_a_claimed_small_group_makes_room_for_the_next(
     alice: User, published_version: ModelVersion, sent: list[tuple[str, int]]
 ) -> None:
     first = make_prediction(alice)
-    Relay().publish_windows()
+    relay = Relay()
+    relay.publish_windows()
     published = traffic()[INTERACTIVE]
 
-    claims = claim([first.pk])
+    claim([first.pk])
 
     claimed = traffic()[INTERACTIVE]
-    settle([Outcome(one.id, one.attempt, Status.SUCCEEDED, cost=1) for one in claims])
     assert (published.open_groups, published.begun_groups) == (1, 0)
     assert (claimed.open_groups, claimed.begun_groups) == (0, 1)
-    assert [seen.room(1) for seen in (published, claimed, traffic()[INTERACTIVE])] == [0, 0, 1]
+    assert published.room(INTERACTIVE, 1) == 0
+    assert claimed.room(INTERACTIVE, 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -125,21 +126,35 @@ def test_a_small_group_fills_its_child_from_when_it_is_out_until_it_is_done(
     [
         (0, 0, 4, 4),
         (0, 1, 4, 3),
-        (1, 2, 4, 1),
-        (2, 2, 4, 0),
-        (0, 4, 4, 0),
+        (0, 2, 4, 2),
+        (0, 4, 4, 2),
+        (0, 3, 3, 2),
+        (1, 4, 4, 1),
+        (2, 4, 4, 0),
         (4, 0, 4, 0),
-        # Taken before a node was lost, or published before a window fell.
-        (0, 5, 4, -1),
+        # One that another child took before its node was lost, or published before a window fell.
+        (0, 5, 4, 2),
         (5, 0, 4, -1),
     ],
 )
-def test_a_group_goes_out_for_each_idle_child(
+def test_small_groups_are_ready_for_idle_children_and_for_half_of_all_at_least(
     open_groups: int, begun_groups: int, children: int, expected: int
 ) -> None:
     seen = Traffic(open_groups, begun_groups, waiting=1)
 
-    assert seen.room(children) == expected
+    assert seen.room(INTERACTIVE, children) == expected
+
+
+@pytest.mark.parametrize(
+    ("open_groups", "begun_groups", "children", "expected"),
+    [(0, 0, 3, 3), (1, 1, 3, 1), (0, 3, 3, 0), (3, 0, 3, 0), (0, 1, 1, 0)],
+)
+def test_bulk_groups_fill_their_window_until_they_are_done(
+    open_groups: int, begun_groups: int, children: int, expected: int
+) -> None:
+    seen = Traffic(open_groups, begun_groups, waiting=1)
+
+    assert seen.room(BULK, children) == expected
 
 
 def test_while_all_children_work_what_waits_grows_into_one_group(
@@ -150,13 +165,16 @@ def test_while_all_children_work_what_waits_grows_into_one_group(
     for _ in range(2):
         claim([make_prediction(alice).pk])
         Prediction.objects.filter(group_id=None).update(group_id=new_id())
-    for _ in range(3):
+    make_prediction(alice)
+    relay.publish_windows()
+    for _ in range(2):
         make_prediction(alice)
-        relay.publish_windows()
 
-    assert sent == []
+    relay.publish_windows()
+
+    assert sent == [("predictions", 1)]
     seen = traffic()[INTERACTIVE]
-    assert (seen.open_groups, seen.begun_groups, seen.waiting) == (0, 2, 3)
+    assert (seen.open_groups, seen.begun_groups, seen.waiting) == (1, 2, 2)
 
 
 def test_what_waits_is_parted_among_the_idle_children(
