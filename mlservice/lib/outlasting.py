@@ -18,8 +18,8 @@ PAUSE_SECONDS = 0.5
 def is_away(error: BaseException) -> bool:
     """Say whether an error tells of a database that does not answer, not of what it answered.
 
-    psycopg2 says DatabaseError, and nothing nearer, where no answer with a code has come: the server
-    died while it was read.
+    psycopg2 says DatabaseError, and nothing nearer, where no answer with a code has come: the
+    server died while it was read.
     """
     is_half_read = type(error.__cause__) is psycopg2.DatabaseError
     return is_half_read or isinstance(error, OperationalError | InterfaceError)
