@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from mlservice.lib.prepared import Statement
+from mlservice.lib.tracing import step
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import Claim, Status
@@ -46,7 +47,8 @@ def mark_group(
     return Group(list(ids), sum(rows), list(asked_by))
 
 
-def take_group(lane: Lane, *, group_id: UUID | None, claimed_by: str) -> list[Claim]:
+@step("take along")
+def take_group(lane: Lane, *, group_id: UUID, claimed_by: str) -> list[Claim]:
     """Mark and claim at once what waits in a lane, as part of the group a child is at already.
 
     To the relay the child is as busy as before.
@@ -64,6 +66,7 @@ WITH ranked AS (
            row_number() OVER (PARTITION BY user_id ORDER BY id) AS turn
     FROM predictions_prediction
     WHERE status = 'starting' AND published_at IS NULL AND (rows_total > $4) = $5
+      AND (deadline IS NULL OR deadline > statement_timestamp())
 ), head AS (
     SELECT id, version_id, attempt FROM ranked ORDER BY attempt > 0 DESC, turn, id LIMIT 1
 ), candidate AS (
@@ -106,8 +109,7 @@ SET published_at = clock_timestamp(), group_id = $1,
     status = 'processing', attempt = prediction.attempt + 1, claimed_by = $7,
     started_at = coalesce(started_at, statement_timestamp()),
     lease_expires_at = statement_timestamp() + make_interval(secs => $8)
-FROM chosen
-WHERE prediction.id = chosen.id AND (deadline IS NULL OR deadline > statement_timestamp())
+FROM chosen WHERE prediction.id = chosen.id
 RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
           prediction.input, prediction.explain, prediction.request_id
 """,

@@ -127,7 +127,8 @@ class Relay:
                 break
             published = self.publish_group(lane, max_predictions=share)
             if not published:
-                # Others have these rows in their hands.
+                # Others have these rows in their hands, and perhaps not those behind them.
+                self.was_woken = True
                 break
             left -= published
         return max(left, int(not traffic.is_counted))

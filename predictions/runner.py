@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress, groupby
@@ -13,7 +14,8 @@ import msgspec
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from structlog.contextvars import bind_contextvars
+from django.db import Error
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from ml_models import inference
 from ml_models.errors import ArtifactUnavailable, BrokenArtifact
@@ -70,19 +72,28 @@ def run(
     def take_along() -> list[Claim]:
         if lane is None or group_id is None or time.monotonic() > until:
             return []
-        taken = take_group(lane, group_id=group_id, claimed_by=claimed_by)
-        counting.taken_along.labels(lane.queue).inc(len(taken))
-        return taken
+        return taken_along(lane, group_id=group_id, claimed_by=claimed_by)
 
     end = partial(predict_and_settle, claimed_by=claimed_by, take_along=take_along)
     claims = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
-    # Who waits for a small prediction that has no company does not wait for the next ones too.
+    # Who waits for a small prediction that came alone does not wait for a look at the next ones.
     settled, along = end(claims, seems_busy=len(claims) > 1 or (lane is not None and lane.is_bulk))
     while along and group_id:
         with tracing.predicting(group_id, [one.id for one in along]):
             more, along = end(along, seems_busy=True)
         settled += more
     return settled
+
+
+def taken_along(lane: Lane, *, group_id: UUID, claimed_by: str) -> list[Claim]:
+    """Take what waits in a lane; where that fails, it is left to the relay."""
+    try:
+        taken = take_group(lane, group_id=group_id, claimed_by=claimed_by)
+    except Error as error:
+        logger.warning("nothing_taken_along", error=repr(error))
+        return []
+    counting.taken_along.labels(lane.queue).inc(len(taken))
+    return taken
 
 
 def predict_and_settle(
@@ -96,18 +107,28 @@ def predict_and_settle(
 
     seems_busy: take along before settling, so that to the relay this child is at work throughout.
     Else it would publish the next group for another child; and of bulk, so many that none is left
-    for small ones.
+    for small ones. Beside what was tried before, nothing is taken along.
     """
     if not claims:
         return 0, []
-    outcomes = outcomes_of(claims, claimed_by)
-    along = patiently(take_along) if seems_busy else None
-    settled = patiently(partial(settle, outcomes))
-    return settled, patiently(take_along) if along is None else along
+    settlement = partial(settle, outcomes_of(claims, claimed_by))
+    if any(one.attempt > 1 for one in claims):
+        return patiently(settlement), []
+    if not seems_busy:
+        return patiently(settlement), take_along()
+    along = take_along()
+    try:
+        return patiently(settlement), along
+    except BaseException:
+        with suppress(Error):
+            give_back(along)
+        raise
 
 
 def outcomes_of(claims: Sequence[Claim], claimed_by: str) -> list[Outcome]:
     """Predict what was claimed, a group for each version."""
+    # Of many no one is named, nor who asked for the group before.
+    unbind_contextvars("request_ids")
     bind_contextvars(**asked_by([one.request_id for one in claims]))
     logger.info("predictions_claimed", count=len(claims), claimed_by=claimed_by)
     in_order = sorted(claims, key=lambda one: one.version_id)

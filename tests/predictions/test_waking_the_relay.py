@@ -17,7 +17,7 @@ from predictions import dispatch, lanes
 from predictions.dispatch import record_heartbeat
 from predictions.models import Prediction
 from predictions.relay import Relay
-from predictions.services import Outcome, settle
+from predictions.services import Outcome, claim, settle
 from predictions.submitting import submitted
 from tests.conftest import make_prediction
 
@@ -92,8 +92,12 @@ def test_what_has_no_room_waits_for_the_end_of_a_group(
         relay.publish_windows()
         seen.append((len(sent), relay.has_more))
 
+    settle([Outcome(one.id, one.attempt, "failed", error="No.") for one in claim(sent[0])])
+    relay.publish_windows()
+
     # Nothing waits; one goes out; another waits until that is done.
     assert seen == [(0, False), (1, False), (1, True), (1, True)]
+    assert (len(sent), relay.has_more) == (2, False)
 
 
 @pytest.mark.parametrize(("counted_at_most", "has_more"), [(1_000, False), (3, True)])

@@ -6,13 +6,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import call_command
+from django.db import ProgrammingError
 from django.db.models.functions import Now
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from accounts.models import User
 from ml_models import inference
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
+from mlservice.lib.logging import FEW
 from predictions import runner
 from predictions.children import claimant, give_back
 from predictions.dispatch import mark_group, take_group
@@ -210,6 +215,70 @@ def test_bulk_and_company_are_taken_before_what_came_first_is_settled(
     busy, waiting = (1, ["processing"]), (0, ["starting"])
     groups, state = busy if is_before else waiting
     assert seen == [(groups, size, state), (0, 1, ["processing"])]
+
+
+def test_its_lines_do_not_name_who_asked_for_the_group_before(alice: User) -> None:
+    first = make_prediction(alice, request_id="asked-first")
+    along = [make_prediction(alice, request_id="asked-later") for _ in range(FEW + 1)]
+
+    with bound_contextvars(), capture_logs(processors=[merge_contextvars]) as lines:
+        run_on(first)
+
+    told = [(one["event"], one["count"], one.get("request_ids")) for one in lines]
+    assert told == [
+        ("predictions_claimed", 1, ["asked-first"]),
+        ("predictions_settled", 1, ["asked-first"]),
+        ("predictions_claimed", len(along), None),
+        ("predictions_settled", len(along), None),
+    ]
+
+
+def test_what_is_overdue_does_not_stand_before_what_is_not(alice: User) -> None:
+    overdue, waits = make_prediction(alice, cancel_after_seconds=60), make_prediction(alice)
+    Prediction.objects.filter(pk=overdue.pk).update(
+        deadline=Now() - timedelta(seconds=1), attempt=1
+    )
+
+    assert taken() == [waits.pk]
+
+
+def test_beside_what_was_tried_before_nothing_is_taken_along(alice: User) -> None:
+    tried, other = make_prediction(alice), make_prediction(alice)
+    Prediction.objects.filter(pk=tried.pk).update(attempt=1)
+
+    assert run_on(tried) == 1
+    assert statuses(tried, other) == ["succeeded", "starting"]
+
+
+def test_what_was_taken_along_is_given_back_when_the_settlement_before_it_fails(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, along = [make_prediction(alice) for _ in range(2)], make_prediction(alice)
+
+    def fail(outcomes: Iterable[Outcome]) -> int:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(runner, "settle", fail)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        run_on(*first)
+
+    assert statuses(*first, along) == ["processing", "processing", "starting"]
+    assert mark_group(new_id(), max_rows=100).ids == [along.pk]
+
+
+def test_a_look_that_fails_costs_nothing_that_is_done(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = [make_prediction(alice) for _ in range(2)]
+
+    def fail(*how: Any, **more: Any) -> list[Any]:
+        raise ProgrammingError("cached plan must not change result type")
+
+    monkeypatch.setattr(runner, "take_group", fail)
+
+    assert run_on(*first) == 2
+    assert statuses(*first) == ["succeeded", "succeeded"]
 
 
 def test_a_lost_child_gives_back_what_it_took_along(alice: User) -> None:

@@ -1,6 +1,7 @@
-"""Children take along what waits while relays publish it: each prediction has one of them."""
+"""Children take along what others mark at the same moment: each prediction has one of them."""
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from predictions import runner
-from predictions.dispatch import mark_group
+from predictions.dispatch import mark_group, take_group
 from predictions.lanes import INTERACTIVE
 from predictions.models import Prediction
+from predictions.services import Claim
 from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, results
 
@@ -26,7 +28,15 @@ def test_each_prediction_is_settled_once(
     for person in people:
         for _ in range(EACH):
             make_prediction(person)
+    along: list[UUID] = []
+
+    def watched(*where: Any, **whose: Any) -> list[Claim]:
+        taken = take_group(*where, **whose)
+        along.extend(one.id for one in taken)
+        return taken
+
     monkeypatch.setattr(runner, "GO_ON_SECONDS", 0.02)
+    monkeypatch.setattr(runner, "take_group", watched)
 
     def work(child: str) -> int:
         settled = 0
@@ -39,4 +49,5 @@ def test_each_prediction_is_settled_once(
     settled = results(at_once([partial(work, f"child{number}") for number in range(CHILDREN)]))
 
     assert sum(settled) == PEOPLE * EACH
+    assert len(set(along)) == len(along) > 0
     assert set(Prediction.objects.values_list("status", "attempt")) == {("succeeded", 1)}
