@@ -12,7 +12,7 @@ from mlservice.lib.prepared import Statement
 from mlservice.lib.tracing import step
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
-from predictions.services import Claim, Status
+from predictions.services import AS_CLAIM, Claim, Status
 from predictions.submitting import submitted
 
 # What one worker reads at once; a request alone is at most 1 MB.
@@ -110,9 +110,8 @@ SET published_at = clock_timestamp(), group_id = $1,
     started_at = coalesce(started_at, statement_timestamp()),
     lease_expires_at = statement_timestamp() + make_interval(secs => $8)
 FROM chosen WHERE prediction.id = chosen.id
-RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
-          prediction.input, prediction.explain, prediction.request_id
-""",
+"""
+    + AS_CLAIM,
 )
 
 

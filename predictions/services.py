@@ -79,10 +79,12 @@ def claim(
     return [Claim(*row) for row in taken]
 
 
-CLAIM = Statement(
-    "claim_predictions",
-    ["uuid[]", "uuid", "text", "float8"],
-    """
+# What a `Claim` is made of, in its order.
+AS_CLAIM = """
+RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
+          prediction.input, prediction.explain, prediction.request_id
+"""
+CLAIM_FREE = """
 WITH free AS (
     SELECT id FROM predictions_prediction
     WHERE id = ANY($1) AND status = 'starting'
@@ -94,11 +96,8 @@ UPDATE predictions_prediction AS prediction
 SET status = 'processing', attempt = attempt + 1, claimed_by = $3,
     started_at = coalesce(started_at, statement_timestamp()),
     lease_expires_at = statement_timestamp() + make_interval(secs => $4)
-FROM free WHERE prediction.id = free.id
-RETURNING prediction.id, prediction.attempt, prediction.version_id, prediction.price,
-          prediction.input, prediction.explain, prediction.request_id
-""",
-)
+FROM free WHERE prediction.id = free.id"""
+CLAIM = Statement("claim_predictions", ["uuid[]", "uuid", "text", "float8"], CLAIM_FREE + AS_CLAIM)
 
 
 @step("settle")

@@ -1,6 +1,7 @@
 """A child that is through with a group goes on with what waits in its lane, for a moment."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from ml_models import inference
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from mlservice.lib.logging import FEW
-from predictions import runner
+from predictions import counting, runner
 from predictions.children import claimant, give_back
 from predictions.dispatch import mark_group, take_group
 from predictions.lanes import BULK, INTERACTIVE, Lane, traffic
@@ -71,16 +72,7 @@ def test_it_is_written_and_given_as_if_it_had_been_marked_and_claimed(alice: Use
     [by_message] = claim([published.pk], group_id=group_id, claimed_by=CHILD)
     [by_taking] = take_group(INTERACTIVE, group_id=group_id, claimed_by=CHILD)
 
-    assert (by_taking.id, by_taking.request_id) == (along.pk, "asked-for-it")
-    assert by_taking == type(by_message)(
-        id=along.pk,
-        attempt=by_message.attempt,
-        version_id=by_message.version_id,
-        price=by_message.price,
-        input=by_message.input,
-        explain=by_message.explain,
-        request_id="asked-for-it",
-    )
+    assert by_taking == replace(by_message, id=along.pk, request_id="asked-for-it")
     [one, other] = Prediction.objects.values(*WRITTEN)
     assert one == other
     for moment in ("published_at", "started_at", "lease_expires_at"):
@@ -129,9 +121,12 @@ def test_what_waits_is_predicted_and_paid_without_a_message(alice: User, bob: Us
     first = make_prediction(alice)
     others = [make_prediction(user) for user in (alice, bob, bob)]
 
+    counted = counting.taken_along.labels(INTERACTIVE.queue)
+    before = counted._value.get()
+
     settled = run_on(first)
 
-    assert settled == 4
+    assert (settled, counted._value.get() - before) == (4, 3)
     assert statuses(first, *others) == ["succeeded"] * 4
     assert set(Prediction.objects.values_list("claimed_by", "attempt", "cost")) == {(CHILD, 1, 1)}
     call_command("audit_ledger")
@@ -174,8 +169,7 @@ def test_when_its_moment_is_over_the_broker_has_the_next(
 
 def test_a_message_that_brings_nothing_leads_to_nothing(alice: User) -> None:
     done, other = make_prediction(alice), make_prediction(alice)
-    group_id = marked(done)
-    runner.run([done.pk], group_id=group_id)
+    runner.run([done.pk], group_id=(group_id := marked(done)))
 
     again = runner.run([done.pk], group_id=group_id, claimed_by=CHILD, lane=INTERACTIVE)
 
@@ -235,9 +229,8 @@ def test_its_lines_do_not_name_who_asked_for_the_group_before(alice: User) -> No
 
 def test_what_is_overdue_does_not_stand_before_what_is_not(alice: User) -> None:
     overdue, waits = make_prediction(alice, cancel_after_seconds=60), make_prediction(alice)
-    Prediction.objects.filter(pk=overdue.pk).update(
-        deadline=Now() - timedelta(seconds=1), attempt=1
-    )
+    past = Now() - timedelta(seconds=1)
+    Prediction.objects.filter(pk=overdue.pk).update(deadline=past, attempt=1)
 
     assert taken() == [waits.pk]
 
