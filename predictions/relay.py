@@ -39,7 +39,7 @@ class Relay:
     def __init__(self) -> None:
         self.stopped = Event()
         self.publisher = Publisher()
-        self.was_woken = False
+        self.looks_again = False
         self.turned_at = float("-inf")
         self.is_crowded = False
         self.has_more = False
@@ -75,8 +75,8 @@ class Relay:
             self.reap()
         self.publish_windows()
         # A wake-up may stand for several commits, the last of them a moment later.
-        seconds = POLL_AGAIN_SECONDS if self.was_woken else POLL_SECONDS
-        self.was_woken = self.wait_until_woken(listener, seconds)
+        seconds = POLL_AGAIN_SECONDS if self.looks_again else POLL_SECONDS
+        self.looks_again = self.wait_until_woken(listener, seconds)
         if self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
@@ -128,7 +128,7 @@ class Relay:
             published = self.publish_group(lane, max_predictions=share)
             if not published:
                 # Others have these rows in their hands, and perhaps not those behind them.
-                self.was_woken = True
+                self.looks_again = True
                 break
             left -= published
         return max(left, int(not traffic.is_counted))

@@ -59,16 +59,16 @@ def test_the_end_of_a_group_wakes_it_only_while_something_waits_for_room(
     assert relay.wait_until_woken(cast(Listener, Heard(*channels)), seconds) is is_woken
 
 
-@pytest.mark.parametrize(("was_woken", "seconds"), [(False, 0.5), (True, 0.005)])
-def test_it_looks_again_soon_when_it_was_woken(
-    monkeypatch: pytest.MonkeyPatch, was_woken: bool, seconds: float
+@pytest.mark.parametrize(("looks_again", "seconds"), [(False, 0.5), (True, 0.005)])
+def test_it_looks_again_soon_when_it_looks_again(
+    monkeypatch: pytest.MonkeyPatch, looks_again: bool, seconds: float
 ) -> None:
     relay, waited = Relay(), list[float]()
     monkeypatch.setattr(relay, "listener", SimpleNamespace())
     monkeypatch.setattr(relay, "wait_until_woken", lambda listener, seconds: waited.append(seconds))
     monkeypatch.setattr(relay, "reap", lambda: None)
     monkeypatch.setattr(relay, "publish_windows", lambda: None)
-    relay.was_woken = was_woken
+    relay.looks_again = looks_again
 
     relay.turn()
 
@@ -137,7 +137,7 @@ def test_what_others_hold_is_left(
         )
         relay.publish_windows()
 
-    assert (sent, relay.has_more) == ([], True)
+    assert (sent, relay.has_more, relay.looks_again) == ([], True, True)
 
 
 @pytest.mark.django_db(transaction=True)
