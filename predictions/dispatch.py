@@ -17,6 +17,8 @@ from predictions.submitting import submitted
 
 # What one worker reads at once; a request alone is at most 1 MB.
 GROUP_MAX_BYTES = 8_000_000
+# A message that an idle child takes is claimed sooner.
+MESSAGE_SECONDS = 0.02
 
 
 class Group(NamedTuple):
@@ -48,14 +50,19 @@ def mark_group(
 
 
 @step("take along")
-def take_group(lane: Lane, *, group_id: UUID, claimed_by: str) -> list[Claim]:
+def take_group(
+    lane: Lane, *, group_id: UUID, claimed_by: str, gives_way: bool = False
+) -> list[Claim]:
     """Mark and claim at once what waits in a lane, as part of the group a child is at already.
 
-    To the relay the child is as busy as before.
+    To the relay the child is as busy as before. One that gives way takes nothing while a message
+    waits, for there may be no other child to go to it.
     """
     limits = settings.PREDICTION_GROUP_MAX_ROWS, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS
     lease = claimed_by, settings.PREDICTION_LEASE_SECONDS
-    return [Claim(*row) for row in TAKE_GROUP.run(group_id, *limits, lane.is_bulk, None, *lease)]
+    patience = MESSAGE_SECONDS if gives_way else None
+    chosen_by = group_id, *limits, lane.is_bulk, None
+    return [Claim(*row) for row in TAKE_GROUP.run(*chosen_by, *lease, patience)]
 
 
 # What goes together next. Ranking and locking stand apart: FOR UPDATE is refused beside a window
@@ -101,7 +108,7 @@ RETURNING prediction.id, prediction.rows_total, prediction.request_id
 )
 TAKE_GROUP = Statement(
     "take_group",
-    (*CHOSEN_BY, "text", "float8"),
+    (*CHOSEN_BY, "text", "float8", "float8"),
     CHOSEN
     + """
 UPDATE predictions_prediction AS prediction
@@ -110,6 +117,11 @@ SET published_at = clock_timestamp(), group_id = $1,
     started_at = coalesce(started_at, statement_timestamp()),
     lease_expires_at = statement_timestamp() + make_interval(secs => $8)
 FROM chosen WHERE prediction.id = chosen.id
+  AND NOT EXISTS (
+    SELECT FROM predictions_prediction
+    WHERE status = 'starting'
+      AND published_at < statement_timestamp() - make_interval(secs => $9)
+  )
 """
     + AS_CLAIM,
 )

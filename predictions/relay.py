@@ -5,6 +5,7 @@ the two leaves a marked group that nobody claims, which the reaper takes back.
 """
 
 import time
+from collections.abc import Sequence
 from threading import Event
 
 import psycopg2
@@ -17,7 +18,16 @@ from mlservice.lib.failpoints import failpoint
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
 from mlservice.lib.logging import asked_by
-from predictions import counting, dead_letters, dispatch, endings, lanes, reaping, selectors
+from predictions import (
+    counting,
+    dead_letters,
+    dispatch,
+    endings,
+    lanes,
+    reaping,
+    selectors,
+    staying,
+)
 from predictions.lanes import Lane, Traffic
 from predictions.publisher import BROKER_ERRORS, Publisher
 from predictions.submitting import submitted
@@ -29,6 +39,8 @@ POLL_AGAIN_SECONDS = 0.005
 REAP_SECONDS = 5.0
 # While no child is idle, what comes in meanwhile goes out together.
 GAP_SECONDS = 0.004
+# Children that stay take what is accepted first, where they predict in less.
+HEAD_START_SECONDS = 0.02
 BACK_OFF_SECONDS = 1.0
 WINDOW_CACHE_SECONDS = 1.0
 
@@ -41,6 +53,7 @@ class Relay:
         self.publisher = Publisher()
         self.looks_again = False
         self.turned_at = float("-inf")
+        self.served_until = float("-inf")
         self.is_crowded = False
         self.has_more = False
         self.listener: Listener | None = None
@@ -77,7 +90,10 @@ class Relay:
         # A wake-up may stand for several commits, the last of them a moment later.
         seconds = POLL_AGAIN_SECONDS if self.looks_again else POLL_SECONDS
         self.looks_again = self.wait_until_woken(listener, seconds)
-        if self.is_crowded:
+        if self.looks_again and time.monotonic() < self.served_until:
+            # A child that stays is woken by the same, and needs no message.
+            self.stopped.wait(HEAD_START_SECONDS)
+        elif self.is_crowded:
             self.stopped.wait(max(0, self.turned_at + GAP_SECONDS - time.monotonic()))
         self.turned_at = time.monotonic()
         counting.turned_timestamp_seconds.set_to_current_time()
@@ -96,10 +112,17 @@ class Relay:
         """Wait for more to publish, or room for what waits; say whether it came."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            came = {one.channel for one in listener.wait(left)}
-            if submitted.channel in came or (came and self.has_more):
+            came = listener.wait(left)
+            self.note_served([one.payload for one in came if one.channel == endings.CHANNEL])
+            if any(one.channel == submitted.channel for one in came) or (came and self.has_more):
                 return True
         return False
+
+    def note_served(self, payloads: Sequence[str]) -> None:
+        """Note that a child which predicts quickly has just been through, and stays."""
+        told = endings.heard(payloads) or []
+        if any((one.predict_seconds or HEAD_START_SECONDS) < HEAD_START_SECONDS for one in told):
+            self.served_until = time.monotonic() + staying.LISTEN_SECONDS
 
     def publish_windows(self) -> None:
         """Publish groups until each lane is full or empty.

@@ -30,19 +30,17 @@ from mlservice.lib.logging import asked_by, without_words
 from mlservice.lib.outlasting import outlast
 from mlservice.lib.tracing import step
 from predictions import counting
-from predictions.dispatch import give_back, take_group
+from predictions.dispatch import give_back
 from predictions.lanes import Lane
 from predictions.models import Prediction
 from predictions.services import Claim, Outcome, claim, settle
+from predictions.staying import Stay
 from predictions.submitting import as_rows
 
 logger = structlog.get_logger(__name__)
 
 Status = Prediction.Status
 T = TypeVar("T")
-
-# A child goes on with what waits for so long, then takes what the broker has for it.
-GO_ON_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,61 +60,40 @@ def run(
 ) -> int:
     """Predict what is still free of these; return how many were settled.
 
-    With a group's lane, what waits there is taken along for a moment, which spares it the way
-    through relay and broker. A database that is away is waited for: a group that fell through here
-    would stand as published, and fill the relay's window until it is taken for lost. Claim and
+    With a group's lane, the child then stays for what waits there or comes, which spares that the
+    way through relay and broker. A database that is away is waited for: a group that fell through
+    here would stand as published, and fill the relay's window until it is taken for lost. Claim and
     settlement are compare-and-set, so that doing them twice does nothing more.
     """
-    until = time.monotonic() + GO_ON_SECONDS
-
-    def take_along() -> list[Claim]:
-        if lane is None or group_id is None or time.monotonic() > until:
-            return []
-        return taken_along(lane, group_id=group_id, claimed_by=claimed_by)
-
-    end = partial(predict_and_settle, claimed_by=claimed_by, take_along=take_along)
-    claims = patiently(partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by))
-    # Who waits for a small prediction that came alone does not wait for a look at the next ones.
-    settled, along = end(claims, seems_busy=len(claims) > 1 or (lane is not None and lane.is_bulk))
-    while along and group_id:
-        with tracing.predicting(group_id, [one.id for one in along]):
-            more, along = end(along, seems_busy=True)
-        settled += more
+    with Stay(lane, group_id=group_id, claimed_by=claimed_by) as stay:
+        end = partial(predict_and_settle, stay=stay, claimed_by=claimed_by)
+        with tracing.predicting(group_id, prediction_ids):
+            free = partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by)
+            settled, along = end(claims := patiently(free))
+        while claims and (claims := along or stay.wait()):
+            with tracing.predicting(group_id, [one.id for one in claims]):
+                more, along = end(claims)
+            settled += more
     return settled
 
 
-def taken_along(lane: Lane, *, group_id: UUID, claimed_by: str) -> list[Claim]:
-    """Take what waits in a lane; where that fails, it is left to the relay."""
-    try:
-        taken = take_group(lane, group_id=group_id, claimed_by=claimed_by)
-    except Error as error:
-        logger.warning("nothing_taken_along", error=repr(error))
-        return []
-    counting.taken_along.labels(lane.queue).inc(len(taken))
-    return taken
-
-
 def predict_and_settle(
-    claims: Sequence[Claim],
-    *,
-    claimed_by: str,
-    take_along: Callable[[], list[Claim]],
-    seems_busy: bool,
+    claims: Sequence[Claim], *, stay: Stay, claimed_by: str
 ) -> tuple[int, list[Claim]]:
     """Do what was claimed; return how many were settled, and what has been taken along.
 
-    seems_busy: take along before settling, so that to the relay this child is at work throughout.
-    Else it would publish the next group for another child; and of bulk, so many that none is left
-    for small ones. Beside what was tried before, nothing is taken along.
+    Of bulk and beside company, what is next is taken before settling, so that to the relay this
+    child is at work throughout. Else it would publish the next group for another child; and of
+    bulk, so many that none is left for small ones. Who waits for a small prediction that came
+    alone does not wait for a look at the next ones; nor does any go beside what was tried before.
     """
     if not claims:
         return 0, []
     settlement = partial(settle, outcomes_of(claims, claimed_by))
-    if any(one.attempt > 1 for one in claims):
+    is_alone = len(claims) == 1 and not stay.is_in_bulk
+    if is_alone or any(one.attempt > 1 for one in claims):
         return patiently(settlement), []
-    if not seems_busy:
-        return patiently(settlement), take_along()
-    along = take_along()
+    along = stay.take()
     try:
         return patiently(settlement), along
     except BaseException:

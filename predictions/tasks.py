@@ -13,7 +13,6 @@ from structlog.contextvars import bound_contextvars
 
 from ml_models import inference
 from ml_models.selectors import serving_versions
-from mlservice.lib import tracing
 from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
 from predictions import heartbeat, runner
@@ -37,8 +36,7 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
     claimed_by = claimant(self.request.hostname, os.getpid())
     lane = lane_of((self.request.delivery_info or {}).get("routing_key"))
     # Every line that is written on the way says for whom; the runner learns who asked.
-    said = bound_contextvars(group_id=str(group_id), request_ids=None)
-    with said, tracing.predicting(group_id, ids):
+    with bound_contextvars(group_id=str(group_id), request_ids=None):
         runner.run(ids, group_id=group_id, claimed_by=claimed_by, lane=lane)
 
 

@@ -16,9 +16,13 @@ class Listener:
             settings.LISTEN_DATABASE_URL, **settings.DATABASE_PATIENCE
         )
         self.connection.autocommit = True
+        self.turn_to(channels)
+
+    def turn_to(self, channels: Sequence[str]) -> None:
+        """Wait on these from now on, and forget what came on others."""
         with self.connection.cursor() as cursor:
-            for channel in channels:
-                cursor.execute(f"LISTEN {channel}")
+            cursor.execute("; ".join(["UNLISTEN *", *(f"LISTEN {one}" for one in channels)]))
+        self.connection.notifies.clear()
 
     def wait(self, seconds: float) -> list[Notify]:
         """Sleep until a wake-up or until the time is over; return those that came."""

@@ -34,9 +34,11 @@ def publishing(group_id: UUID, predictions: Sequence[UUID]) -> AbstractContextMa
     return spans.publishing(group_id, predictions) if settings.IS_TRACED else nullcontext()
 
 
-def predicting(group_id: UUID, predictions: Sequence[UUID]) -> AbstractContextManager[Any]:
+def predicting(group_id: UUID | None, predictions: Sequence[UUID]) -> AbstractContextManager[Any]:
     """Go on with a group's trace in a worker."""
-    return spans.predicting(group_id, predictions) if settings.IS_TRACED else nullcontext()
+    if settings.IS_TRACED and group_id:
+        return spans.predicting(group_id, predictions)
+    return nullcontext()
 
 
 def flush() -> None:

@@ -235,7 +235,7 @@ def turn_of(
 ) -> tuple[Relay, list[float]]:
     """Take a turn after each moment; return the relay and how long it waited after each."""
     relay, waited = Relay(), list[float]()
-    clock = iter([moment for moment in moments for _ in range(3 if is_crowded else 2)])
+    clock = iter([moment for moment in moments for _ in range(4 if is_crowded else 3)])
     monkeypatch.setattr("predictions.relay.time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(relay, "listener", SimpleNamespace())
     monkeypatch.setattr(relay, "wait_until_woken", lambda listener, seconds: True)

@@ -34,7 +34,7 @@ class Heard:
 
     def wait(self, seconds: float) -> list[Any]:
         if self.channels:
-            return [SimpleNamespace(channel=self.channels.pop(0))]
+            return [SimpleNamespace(channel=self.channels.pop(0), payload="")]
         time.sleep(seconds)
         return []
 

@@ -1,4 +1,4 @@
-"""A child that is through with a group goes on with what waits in its lane, for a moment."""
+"""A child that is through with a group goes on with what waits in its lane."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,12 +19,13 @@ from ml_models import inference
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from mlservice.lib.logging import FEW
-from predictions import counting, runner
+from predictions import counting, runner, staying
 from predictions.children import claimant, give_back
 from predictions.dispatch import mark_group, take_group
 from predictions.lanes import BULK, INTERACTIVE, Lane, traffic
 from predictions.models import Prediction
 from predictions.services import Outcome, cancel_prediction, claim, settle
+from predictions.staying import Stay
 from predictions.tasks import run_predictions
 from tests.conftest import make_prediction
 
@@ -35,8 +36,11 @@ pytestmark = pytest.mark.usefixtures("published_version")
 
 
 @pytest.fixture(autouse=True)
-def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "GO_ON_SECONDS", 60.0)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a child go on for long, and hear nothing."""
+    monkeypatch.setattr(staying, "GO_ON_SECONDS", 60.0)
+    monkeypatch.setattr(staying, "AT_MOST_SECONDS", 60.0)
+    monkeypatch.setattr(Stay, "is_woken", lambda self, seconds: False)
 
 
 def marked(*predictions: Prediction) -> UUID:
@@ -157,10 +161,10 @@ def test_without_a_lane_or_in_another_one_nothing_is_taken(alice: User, lane: La
     assert statuses(first, other) == ["succeeded", "starting"]
 
 
-def test_when_its_moment_is_over_the_broker_has_the_next(
+def test_when_its_time_is_over_the_broker_has_the_next(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "GO_ON_SECONDS", -1.0)
+    monkeypatch.setattr(staying, "AT_MOST_SECONDS", -1.0)
     first, other = make_prediction(alice), make_prediction(alice)
 
     assert run_on(first) == 1
@@ -235,12 +239,32 @@ def test_what_is_overdue_does_not_stand_before_what_is_not(alice: User) -> None:
     assert taken() == [waits.pk]
 
 
-def test_beside_what_was_tried_before_nothing_is_taken_along(alice: User) -> None:
-    tried, other = make_prediction(alice), make_prediction(alice)
+@pytest.mark.parametrize("is_large", [False, True])
+def test_beside_what_was_tried_before_nothing_is_taken_along(
+    alice: User,
+    published_version: ModelVersion,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    is_large: bool,
+) -> None:
+    """Of small ones the next is taken once that is settled; bulk is left to the relay."""
+    tried, other = (
+        large(alice, published_version, settings) if is_large else make_prediction(alice)
+        for _ in range(2)
+    )
     Prediction.objects.filter(pk=tried.pk).update(attempt=1)
+    before: list[list[str]] = []
 
-    assert run_on(tried) == 1
-    assert statuses(tried, other) == ["succeeded", "starting"]
+    def settle_watched(outcomes: Iterable[Outcome]) -> int:
+        before.append(statuses(other))
+        return settle(outcomes)
+
+    monkeypatch.setattr(runner, "settle", settle_watched)
+
+    settled = run_on(tried, lane=BULK if is_large else INTERACTIVE)
+
+    assert (settled, before[0]) == (1 if is_large else 2, ["starting"])
+    assert statuses(tried, other) == ["succeeded", "starting" if is_large else "succeeded"]
 
 
 def test_what_was_taken_along_is_given_back_when_the_settlement_before_it_fails(
@@ -268,7 +292,7 @@ def test_a_look_that_fails_costs_nothing_that_is_done(
     def fail(*how: Any, **more: Any) -> list[Any]:
         raise ProgrammingError("cached plan must not change result type")
 
-    monkeypatch.setattr(runner, "take_group", fail)
+    monkeypatch.setattr(staying, "take_group", fail)
 
     assert run_on(*first) == 2
     assert statuses(*first) == ["succeeded", "succeeded"]

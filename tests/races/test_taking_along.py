@@ -8,7 +8,7 @@ import pytest
 
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
-from predictions import runner
+from predictions import runner, staying
 from predictions.dispatch import mark_group, take_group
 from predictions.lanes import INTERACTIVE
 from predictions.models import Prediction
@@ -35,8 +35,8 @@ def test_each_prediction_is_settled_once(
         along.extend(one.id for one in taken)
         return taken
 
-    monkeypatch.setattr(runner, "GO_ON_SECONDS", 0.02)
-    monkeypatch.setattr(runner, "take_group", watched)
+    monkeypatch.setattr(staying, "AT_MOST_SECONDS", 0.02)
+    monkeypatch.setattr(staying, "take_group", watched)
 
     def work(child: str) -> int:
         settled = 0
