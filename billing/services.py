@@ -7,6 +7,7 @@ waits), then wallets by id, then predictions by id, then holds and top-ups.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -34,7 +35,8 @@ from billing.errors import (
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
 from billing.selectors import committed_this_month, reversed_cents
 from mlservice.lib.errors import DomainError
-from mlservice.lib.prepared import Statement, run_in_turn
+from mlservice.lib.locks import LIMIT_LOCK_WAITS
+from mlservice.lib.prepared import Call, Statement, run_in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,14 @@ def lock_wallet(*, wallet_id: int) -> Wallet:
     return Wallet.objects.select_for_update(of=("self",)).get(pk=wallet_id)
 
 
-def lock_wallets(*, reference_type: str, reference_ids: Iterable[str]) -> None:
-    """Lock the wallets that hold credits for these, in id order: settlements cannot deadlock."""
-    LOCK_WALLETS.run(reference_type, list(reference_ids))
+def lock_wallets(
+    *, reference_type: str, reference_ids: Iterable[str], then: Sequence[Call] = ()
+) -> list[tuple[Any, ...]]:
+    """Lock the wallets that hold credits for these, in id order: settlements cannot deadlock.
+
+    then: statements that run under the locks, in the same message. Return the rows of the last.
+    """
+    return run_in_turn((LOCK_WALLETS, reference_type, list(reference_ids)), *then)
 
 
 LOCK_WALLETS = Statement(
@@ -103,14 +110,15 @@ ORDER BY id FOR UPDATE
 )
 
 
-def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
+def lock_payers(user_ids: Iterable[int], *, lock_ms: int | None = None) -> dict[int, Wallet]:
     """Lock the wallets of these users in id order, and read each with its user as they are now.
 
     A wallet that is missing (a superuser made on the command line) is opened; who is no user any
-    more is left out.
+    more is left out. lock_ms: what this transaction waits for a lock from now on.
     """
     wanted = set(user_ids)
-    locked = _locked_payers(wanted)
+    limit = [] if lock_ms is None else [(LIMIT_LOCK_WAITS, f"{lock_ms}ms")]
+    locked = _locked_payers(wanted, first=limit)
     if missing := wanted - locked.keys():
         users = get_user_model().objects.filter(pk__in=missing).order_by("pk")
         for user_id in users.values_list("pk", flat=True):
@@ -119,11 +127,11 @@ def lock_payers(user_ids: Iterable[int]) -> dict[int, Wallet]:
     return locked
 
 
-def _locked_payers(wanted: set[int]) -> dict[int, Wallet]:
+def _locked_payers(wanted: set[int], *, first: Sequence[Call] = ()) -> dict[int, Wallet]:
     user_model = get_user_model()
     # Two statements: who waits for a lock sees all but what it locks as it was before.
     locked = {}
-    for row in run_in_turn((LOCK_PAYERS, list(wanted)), (_read_payers(), list(wanted))):
+    for row in run_in_turn(*first, (LOCK_PAYERS, list(wanted)), (_read_payers(), list(wanted))):
         wallet = Wallet.from_db(connection.alias, _columns(Wallet), row[: len(_columns(Wallet))])
         wallet.user = user_model.from_db(
             connection.alias, _columns(user_model), row[len(_columns(Wallet)) :]
@@ -241,14 +249,16 @@ RETURNING reference_id, id
 )
 
 
-def resolve_holds(resolutions: Iterable[Resolution]) -> None:
+def resolve_holds(resolutions: Iterable[Resolution], *, then: Sequence[Call] = ()) -> None:
     """Capture or release many holds in one statement; a hold that is resolved already stays.
 
     The caller holds the wallets' locks (`lock_wallets`). A capture writes one ledger entry
-    with the reference of its hold, a release writes none.
+    with the reference of its hold, a release writes none. then: statements that run after it, in
+    the same message.
     """
     ordered = sorted(resolutions, key=lambda resolution: resolution.hold_id)
-    RESOLVE_HOLDS.run([one.hold_id for one in ordered], [one.captured for one in ordered])
+    columns = [one.hold_id for one in ordered], [one.captured for one in ordered]
+    run_in_turn((RESOLVE_HOLDS, *columns), *then)
     counting.resolved([one.captured for one in ordered])
 
 

@@ -6,7 +6,7 @@ from threading import Event, Lock
 
 from django.db import DataError, IntegrityError, connection
 
-from mlservice.lib.locks import LockTimeout, lock_timeout
+from mlservice.lib.locks import LockTimeout, telling_lock_timeouts
 from mlservice.lib.shared_connection import SharedConnection
 from predictions.models import Prediction
 from predictions.submitting import Order, submit_order, submit_predictions
@@ -15,7 +15,7 @@ from predictions.submitting import Order, submit_order, submit_predictions
 ROWS_TOGETHER_AT_MOST = 100
 TOGETHER_AT_MOST = 64
 # One locked wallet must not keep the others waiting, nor those who come: then each goes alone.
-WAIT_TOGETHER_MILLISECONDS = 100
+WAIT_TOGETHER_MS = 100
 
 Answer = Prediction | Exception | None
 
@@ -108,8 +108,8 @@ def parted(waiting: Sequence[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
 def answers_for(together: Sequence[Ticket]) -> Sequence[Answer]:
     """Accept orders in one transaction; None tells an order to go alone."""
     try:
-        with shared.lent(), lock_timeout(WAIT_TOGETHER_MILLISECONDS):
-            return submit_predictions([ticket.order for ticket in together])
+        with shared.lent(), telling_lock_timeouts():
+            return submit_predictions([one.order for one in together], lock_ms=WAIT_TOGETHER_MS)
     except (LockTimeout, DataError, IntegrityError):
         # The database said no to all of them: nothing was written, and each hears its own.
         return [None] * len(together)

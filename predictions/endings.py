@@ -9,9 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
-from mlservice.lib.prepared import Statement
+from mlservice.lib.prepared import Call, Statement
 from predictions.models import Prediction
 
 CHANNEL = "prediction_finished"
@@ -42,14 +41,16 @@ class Ending(msgspec.Struct, array_like=True, frozen=True):
 FIELDS = Ending.__struct_fields__[1:]
 
 
-def announce(endings: Sequence[Ending]) -> None:
-    """Wake who waits, when the transaction commits; of nothing nobody is told."""
+def announcing(endings: Sequence[Ending]) -> list[Call]:
+    """Give what wakes who waits when its transaction commits; of nothing nobody is told."""
     if not endings:
-        return
+        return []
     said = msgspec.json.encode(endings).decode()
     payload = said if len(said.encode()) <= ROOM_BYTES else ""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+    return [(ANNOUNCE, CHANNEL, payload)]
+
+
+ANNOUNCE = Statement("announce_endings", ["text", "text"], "SELECT pg_notify($1, $2)")
 
 
 def heard(payloads: Iterable[str]) -> list[Ending] | None:

@@ -113,14 +113,13 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
     if not ordered:
         return 0
     with transaction.atomic():
-        billing.lock_wallets(
-            reference_type=HELD_FOR, reference_ids=[str(outcome.id) for outcome in ordered]
-        )
         failpoint("settle_1")
         finished = _finish(ordered, expected)
         failpoint("settle_2")
-        billing.resolve_holds(billing.Resolution(one.hold_id, one.ending.cost) for one in finished)
-        endings.announce([one.ending for one in finished])
+        billing.resolve_holds(
+            (billing.Resolution(one.hold_id, one.ending.cost) for one in finished),
+            then=endings.announcing([one.ending for one in finished]),
+        )
         failpoint("settle_3")
     if finished:
         counting.ended((one.version_id, one.ending) for one in finished)
@@ -142,12 +141,16 @@ def _told(settled: Sequence[Settled]) -> dict[str, list[Any]]:
 
 
 def _finish(outcomes: list[Outcome], expected: str) -> list[Settled]:
-    """Write the outcomes by compare-and-set; give those that were written."""
+    """Lock the wallets, then write the outcomes by compare-and-set; give what was written."""
     columns = [
         [getattr(outcome, name) for outcome in outcomes] for name in Outcome.__dataclass_fields__
     ]
     by_id = {outcome.id: outcome for outcome in outcomes}
-    rows = FINISH.run(*columns, expected)
+    rows = billing.lock_wallets(
+        reference_type=HELD_FOR,
+        reference_ids=[str(outcome.id) for outcome in outcomes],
+        then=[(FINISH, *columns, expected)],
+    )
     return [
         Settled(hold_id, version_id, request_id, _ending(by_id[prediction_id], *written))
         for hold_id, version_id, request_id, prediction_id, *written in rows

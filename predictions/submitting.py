@@ -140,10 +140,13 @@ def submit_order(order: Order) -> Prediction:
     return answer
 
 
-def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
+def submit_predictions(
+    orders: Sequence[Order], *, lock_ms: int | None = None
+) -> list[Prediction | Exception]:
     """Accept orders in one transaction; give each its prediction, or the refusal that it met.
 
-    A refusal of one touches no other. No two may have the same user and the same key.
+    A refusal of one touches no other. No two may have the same user and the same key. Of waiting
+    for locks no longer than it may PostgreSQL says LockNotAvailable.
     """
     if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
         full = "Too many predictions wait already. Nothing was charged; try again."
@@ -151,7 +154,7 @@ def submit_predictions(orders: Sequence[Order]) -> list[Prediction | Exception]:
     answers: dict[UUID, Prediction | Exception] = {}
     # What raises here takes all of it back, so that an outer transaction needs no savepoint.
     with transaction.atomic(savepoint=False):
-        payers = billing.lock_payers(one.user_id for one in orders)
+        payers = billing.lock_payers((one.user_id for one in orders), lock_ms=lock_ms)
         # Looked for under the lock: a twin may have committed while this one waited for it.
         answers |= replayed_predictions(orders)
         answers |= refused_payers(orders, payers)

@@ -3,22 +3,35 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from psycopg2.errors import LockNotAvailable
+
+from mlservice.lib.prepared import Statement
 
 
 class LockTimeout(OperationalError):
     """A row stayed locked for longer than the transaction would wait; nothing was written."""
 
 
+# What a transaction waits for a lock from now on, with a unit.
+LIMIT_LOCK_WAITS = Statement(
+    "limit_lock_waits", ["text"], "SELECT set_config('lock_timeout', $1, true)"
+)
+
+
 @contextmanager
 def lock_timeout(milliseconds: int) -> Iterator[None]:
     """Open a transaction that raises LockTimeout when a lock takes longer than so."""
+    with telling_lock_timeouts(), transaction.atomic():
+        LIMIT_LOCK_WAITS.run(f"{milliseconds}ms")
+        yield
+
+
+@contextmanager
+def telling_lock_timeouts() -> Iterator[None]:
+    """Raise LockTimeout where a transaction was told to wait no longer for a lock."""
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {milliseconds:d}")
-            yield
+        yield
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise LockTimeout(*error.args) from error

@@ -83,13 +83,17 @@ class Statement:
             cursor.execute(words)
 
 
-def run_in_turn(*calls: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+# A statement and its values.
+Call = tuple[Any, ...]
+
+
+def run_in_turn(*calls: Call) -> list[tuple[Any, ...]]:
     """Run statements, each with its values, in one message; return the rows of the last.
 
-    Each sees what the one before it has done, and what others committed meanwhile.
+    Each sees what the one before it has done, and what others committed meanwhile; to all of them
+    `statement_timestamp()` is when the message came.
     """
     with connection.cursor() as cursor:
         spelled = [statement.spelled(values) for statement, *values in calls]
         cursor.execute(";".join(cursor.mogrify(*one).decode() for one in spelled))
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+        return cursor.fetchall() if cursor.description else []

@@ -122,11 +122,13 @@ LOCKING = [
         name="a settlement locks no wallet first",
         path=WORK,
         old="""\
-        billing.lock_wallets(
-            reference_type=HELD_FOR, reference_ids=[str(outcome.id) for outcome in ordered]
-        )
+    rows = billing.lock_wallets(
+        reference_type=HELD_FOR,
+        reference_ids=[str(outcome.id) for outcome in outcomes],
+        then=[(FINISH, *columns, expected)],
+    )
 """,
-        new="",
+        new="    rows = FINISH.run(*columns, expected)\n",
         killed_by=f"{LOCKS}::"
         "test_a_settlement_waits_for_the_wallet_before_it_touches_the_prediction",
     ),

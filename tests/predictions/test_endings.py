@@ -21,6 +21,7 @@ from accounts.models import User
 from ml_models.models import ModelVersion
 from mlservice.lib.ids import new_id
 from mlservice.lib.listening import Listener
+from mlservice.lib.prepared import run_in_turn
 from predictions import endings, runner, waiting
 from predictions.endings import CHANNEL, FIELDS, ROOM_BYTES, Ending
 from predictions.models import Prediction
@@ -238,7 +239,7 @@ def test_the_last_byte_of_room_is_used(listener: Listener, more: int, is_told: b
     bare = len(msgspec.json.encode([make_ending()]))
     ending = make_ending(error="x" * (ROOM_BYTES - bare + more))
 
-    endings.announce([ending])
+    run_in_turn(*endings.announcing([ending]))
 
     assert told(listener) == ([ending] if is_told else None)
 

@@ -403,9 +403,9 @@ def test_an_error_of_ours_is_told_to_all_and_nobody_tries_again(
     alice, bob = make_user("alice", credits=1), make_user("bob", credits=1)
     asked: list[int] = []
 
-    def fail(orders: Sequence[Order]) -> Any:
+    def fail(orders: Sequence[Order], **how: Any) -> Any:
         if len(orders) == 1:
-            return submitting.submit_predictions(orders)
+            return submitting.submit_predictions(orders, **how)
         asked.append(len(orders))
         raise ConnectionError("lost in COMMIT")
 

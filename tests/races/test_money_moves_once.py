@@ -111,9 +111,9 @@ def test_without_the_check_of_its_state_a_prediction_ends_both_ways(
     )
     both_are_about_to_end_it, real = meeting(2), services.lock_wallets
 
-    def wait_and_lock(**held: Any) -> None:
+    def wait_and_lock(**held: Any) -> Any:
         both_are_about_to_end_it()
-        real(**held)
+        return real(**held)
 
     monkeypatch.setattr(services, "lock_wallets", wait_and_lock)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -61,7 +62,7 @@ def test_without_the_lock_both_see_the_last_credit_and_only_the_constraint_refus
     alice = make_user("alice", credits=published_version.price)
     both_have_looked = meeting(2)
 
-    def look_without_locking(user_ids: Iterable[int]) -> dict[int, Wallet]:
+    def look_without_locking(user_ids: Iterable[int], **how: Any) -> dict[int, Wallet]:
         wallets = Wallet.objects.select_related("user").filter(user_id__in=list(user_ids))
         seen = {wallet.user_id: wallet for wallet in wallets}
         both_have_looked()
