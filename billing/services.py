@@ -97,13 +97,19 @@ def lock_wallets(
     return run_in_turn((LOCK_WALLETS, reference_type, list(reference_ids)), *then)
 
 
+# Each hold is looked up by itself: a planner that does not know the table yet, as after a restore,
+# would read all of its type.
 LOCK_WALLETS = Statement(
     "lock_wallets",
     ["text", "text[]"],
     """
 SELECT id FROM billing_wallet
 WHERE id IN (
-    SELECT wallet_id FROM billing_hold WHERE reference_type = $1 AND reference_id = ANY($2)
+    SELECT hold.wallet_id FROM unnest($2) AS wanted (reference_id), LATERAL (
+        SELECT wallet_id FROM billing_hold
+        WHERE reference_type = $1 AND reference_id = wanted.reference_id
+        LIMIT 1
+    ) AS hold
 )
 ORDER BY id FOR UPDATE
 """,
@@ -262,6 +268,8 @@ def resolve_holds(resolutions: Iterable[Resolution], *, then: Sequence[Call] = (
     counting.resolved([one.captured for one in ordered])
 
 
+# The status is compared as an expression: a planner would look for a few among all that is held,
+# and all that was held since the last vacuum.
 RESOLVE_HOLDS = Statement(
     "resolve_holds",
     ["bigint[]", "bigint[]"],
@@ -274,7 +282,7 @@ WITH outcome AS (
         captured = outcome.captured,
         resolved_at = statement_timestamp()
     FROM outcome
-    WHERE hold.id = outcome.hold_id AND hold.status = 'held'
+    WHERE hold.id = outcome.hold_id AND hold.status || '' = 'held'
     RETURNING hold.id, hold.wallet_id, hold.amount, hold.captured,
               hold.reference_type, hold.reference_id
 ), total AS (

@@ -19,7 +19,7 @@ HOLDS_AND_CAPTURES = [
     Mutant(
         name="a hold that is resolved already is resolved again",
         path=SERVICES,
-        old="WHERE hold.id = outcome.hold_id AND hold.status = 'held'",
+        old="WHERE hold.id = outcome.hold_id AND hold.status || '' = 'held'",
         new="WHERE hold.id = outcome.hold_id",
         killed_by=f"{HOLDS}::test_a_hold_that_is_resolved_stays_as_it_is",
     ),
@@ -100,8 +100,8 @@ LOCKING = [
     Mutant(
         name="wallets are locked in no order",
         path=SERVICES,
-        old="reference_id = ANY($2)\n)\nORDER BY id FOR UPDATE",
-        new="reference_id = ANY($2)\n)\nFOR UPDATE",
+        old=") AS hold\n)\nORDER BY id FOR UPDATE",
+        new=") AS hold\n)\nFOR UPDATE",
         killed_by=f"{LOCKS}::test_wallets_are_locked_from_the_lowest_id",
     ),
     Mutant(

@@ -73,7 +73,7 @@ def test_without_its_guard_a_hold_is_captured_twice_and_only_the_constraint_refu
     hold = services.place_hold(wallet=wallet, amount=4, reference=("test", "1"))
     # Else what is held would fall below zero, which another constraint refuses first.
     services.place_hold(wallet=wallet, amount=4, reference=("test", "2"))
-    statement = unguarded(services.RESOLVE_HOLDS, " AND hold.status = 'held'", "")
+    statement = unguarded(services.RESOLVE_HOLDS, " AND hold.status || '' = 'held'", "")
     monkeypatch.setattr(services, "RESOLVE_HOLDS", statement)
 
     answers = at_once([lambda: resolve_holds([Resolution(hold.pk, 4)])] * 2)
