@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from mlservice.lib.prepared import Statement
-from mlservice.lib.tracing import step
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import AS_CLAIM, Claim, Status
@@ -49,7 +48,6 @@ def mark_group(
     return Group(list(ids), sum(rows), list(asked_by))
 
 
-@step("take along")
 def take_group(
     lane: Lane, *, group_id: UUID, claimed_by: str, gives_way: bool = False
 ) -> list[Claim]:
@@ -124,6 +122,23 @@ FROM chosen WHERE prediction.id = chosen.id
   )
 """
     + AS_CLAIM,
+)
+
+
+def a_message_waits() -> bool:
+    """Say whether anything is published that nobody has claimed."""
+    [(waits,)] = MESSAGE_WAITS.run()
+    return bool(waits)
+
+
+MESSAGE_WAITS = Statement(
+    "message_waits",
+    [],
+    """
+SELECT EXISTS (
+    SELECT FROM predictions_prediction WHERE status = 'starting' AND published_at IS NOT NULL
+)
+""",
 )
 
 

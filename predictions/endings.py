@@ -54,10 +54,14 @@ ANNOUNCE = Statement("announce_endings", ["text", "text"], "SELECT pg_notify($1,
 
 
 def heard(payloads: Iterable[str]) -> list[Ending] | None:
-    """Return the endings that wake-ups tell of; None if one of them had no room for them."""
-    if not all(payloads):
+    """Return the endings that wake-ups tell of; None if they have to be read from the table.
+
+    One had no room for them, or comes from a release that tells of something else.
+    """
+    try:
+        return [ending for payload in payloads for ending in READER.decode(payload)]
+    except msgspec.DecodeError:
         return None
-    return [ending for payload in payloads for ending in READER.decode(payload)]
 
 
 READER = msgspec.json.Decoder(list[Ending])

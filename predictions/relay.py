@@ -120,8 +120,8 @@ class Relay:
 
     def note_served(self, payloads: Sequence[str]) -> None:
         """Note that a child which predicts quickly has just been through, and stays."""
-        told = endings.heard(payloads) or []
-        if any((one.predict_seconds or HEAD_START_SECONDS) < HEAD_START_SECONDS for one in told):
+        told = [one.predict_seconds for one in endings.heard(payloads) or []]
+        if any(seconds is not None and seconds < HEAD_START_SECONDS for seconds in told):
             self.served_until = time.monotonic() + staying.LISTEN_SECONDS
 
     def publish_windows(self) -> None:

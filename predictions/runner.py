@@ -70,7 +70,7 @@ def run(
         with tracing.predicting(group_id, prediction_ids):
             free = partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by)
             settled, along = end(claims := patiently(free))
-        while claims and (claims := along or stay.wait()):
+        while claims and (claims := along or stay.take_what_comes()):
             with tracing.predicting(group_id, [one.id for one in claims]):
                 more, along = end(claims)
             settled += more
@@ -93,7 +93,7 @@ def predict_and_settle(
     is_alone = len(claims) == 1 and not stay.is_in_bulk
     if is_alone or any(one.attempt > 1 for one in claims):
         return patiently(settlement), []
-    along = stay.take()
+    along = stay.take_along()
     try:
         return patiently(settlement), along
     except BaseException:

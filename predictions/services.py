@@ -186,10 +186,13 @@ FINISH = Statement(
 WITH outcome AS (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
         AS outcome (id, attempt, status, cost, output, error, error_code, predict_seconds)
+), moment AS MATERIALIZED (
+    -- The message's own time may be from before a lock that it waited for.
+    SELECT clock_timestamp() AS now
 ), current AS (
-    SELECT outcome.*, prediction.cancel_requested_at IS NOT NULL
-           OR coalesce(prediction.deadline <= statement_timestamp(), false) AS is_canceled
-    FROM outcome JOIN predictions_prediction AS prediction USING (id)
+    SELECT outcome.*, moment.now, prediction.cancel_requested_at IS NOT NULL
+           OR coalesce(prediction.deadline <= moment.now, false) AS is_canceled
+    FROM moment, outcome JOIN predictions_prediction AS prediction USING (id)
     WHERE prediction.status = $9 AND prediction.attempt = outcome.attempt
     ORDER BY prediction.id FOR UPDATE OF prediction
 )
@@ -201,7 +204,7 @@ SET status = CASE WHEN is_canceled THEN 'canceled' ELSE current.status END,
     error_code = CASE WHEN is_canceled THEN '' ELSE current.error_code END,
     predict_seconds = current.predict_seconds,
     lease_expires_at = NULL,
-    completed_at = statement_timestamp()
+    completed_at = current.now
 FROM current WHERE prediction.id = current.id
 RETURNING prediction.hold_id, prediction.version_id, prediction.request_id, prediction.id,
           is_canceled, prediction.cost, prediction.started_at, prediction.completed_at,

@@ -5,17 +5,21 @@ no child takes, the relay publishes.
 """
 
 import time
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 import psycopg2
 import structlog
+from django.conf import settings
 from django.db import Error
+from structlog.contextvars import unbind_contextvars
 
 from mlservice.lib.listening import Listener
+from mlservice.lib.tracing import step
 from predictions import counting
-from predictions.dispatch import take_group
+from predictions.dispatch import a_message_waits, take_group
 from predictions.lanes import Lane
 from predictions.services import Claim
 from predictions.submitting import submitted
@@ -24,19 +28,24 @@ logger = structlog.get_logger(__name__)
 
 # So long a child goes on whoever else waits; after that only while no message waits for a child.
 GO_ON_SECONDS = 0.1
-# What is taken last has as much less of its time limit.
 AT_MOST_SECONDS = 1.0
-# So long it listens for what comes next. It looks in between once, for a wake-up may stand for
-# several commits, the last of them a moment later.
+# What is taken last has as much less of its time limit.
+AT_MOST_OF_THE_LIMIT = 0.05
+# So long it listens for what comes next, and looks now and then whether a message needs it.
 LISTEN_SECONDS = 0.1
-LOOK_SECONDS = 0.005
-
-# Connections of this process that hear nothing just now; a child needs one.
-_spare: list[Listener] = []
+LOOK_SECONDS = 0.02
+# A wake-up may stand for several commits, the last of them a moment later.
+AGAIN_SECONDS = 0.005
+# A child that could not listen does not try again for so long.
+DEAF_SECONDS = 30.0
 
 
 class Stay:
     """A child's time with a lane, since a message has called it there."""
+
+    # Connections of this process that hear nothing just now; a child needs one.
+    spare: ClassVar[list[Listener]] = []
+    deaf_until: ClassVar[float] = float("-inf")
 
     def __init__(self, lane: Lane | None, *, group_id: UUID | None, claimed_by: str) -> None:
         self.lane, self.group_id, self.claimed_by = lane, group_id, claimed_by
@@ -62,45 +71,67 @@ class Stay:
     def lasted(self) -> float:
         return time.monotonic() - self.began
 
+    @property
+    def is_over(self) -> bool:
+        return self.lasted > at_most()
+
+    @step("take along")
+    def take_along(self) -> list[Claim]:
+        return self.take()
+
     def take(self) -> list[Claim]:
         """Mark and claim what waits in the lane; where that fails, it is left to the relay."""
-        if self.lane is None or self.group_id is None or (lasted := self.lasted) > AT_MOST_SECONDS:
+        if self.lane is None or self.group_id is None or self.is_over:
             return []
-        gives_way = lasted > GO_ON_SECONDS
+        began, gives_way = time.perf_counter(), self.lasted > GO_ON_SECONDS
+        take = partial(take_group, group_id=self.group_id, claimed_by=self.claimed_by)
         try:
-            taken = take_group(
-                self.lane,
-                group_id=self.group_id,
-                claimed_by=self.claimed_by,
-                gives_way=gives_way,
-            )
+            taken = take(self.lane, gives_way=gives_way)
         except Error as error:
             logger.warning("nothing_taken_along", error=repr(error))
             return []
-        counting.taken_along.labels(self.lane.queue).inc(len(taken))
+        if taken:
+            counting.claim_seconds.observe(time.perf_counter() - began)
+            counting.taken_along.labels(self.lane.queue).inc(len(taken))
         return taken
 
-    def wait(self) -> list[Claim]:
-        """Take what comes within a moment; who is woken in vain, others having taken it, leaves.
+    def take_what_comes(self) -> list[Claim]:
+        """Listen a moment, and take what comes next. With nothing, the child is to leave.
 
-        Bulk is left to the relay, which sees to it that a child is left for small ones.
+        It leaves as well when a message waits, for it may be the one to take it, and when it is
+        woken in vain, others having been faster. Bulk is left to the relay, which sees to it that
+        a child is left for small ones.
         """
-        if self.is_in_bulk:
+        # What is said from here on is about nobody's request.
+        unbind_contextvars("request_ids")
+        if self.lane is None or self.is_in_bulk or self.is_over:
             return []
-        self.is_woken(LOOK_SECONDS)
-        return self.take() or (self.take() if self.is_woken(LISTEN_SECONDS) else [])
-
-    def is_woken(self, seconds: float) -> bool:
-        """Sleep until something is accepted or the time is over; say whether it was."""
-        if self.lane is None or (left := AT_MOST_SECONDS - self.lasted) <= 0:
-            return False
         try:
-            self.listener = self.listener or listening()
-            return bool(self.listener.wait(min(seconds, left)))
-        except psycopg2.Error as error:
+            return self.heard(self.listening())
+        except (Error, psycopg2.Error) as error:
             logger.warning("nothing_heard", error=repr(error))
             self.stop_listening()
-            return False
+            Stay.deaf_until = time.monotonic() + DEAF_SECONDS
+            return []
+
+    def heard(self, listener: Listener | None) -> list[Claim]:
+        if listener is None:
+            return self.take()
+        listener.wait(AGAIN_SECONDS)
+        if taken := self.take():
+            return taken
+        until = min(time.monotonic() + LISTEN_SECONDS, self.began + at_most())
+        while (left := until - time.monotonic()) > 0 and not a_message_waits():
+            if listener.wait(min(left, LOOK_SECONDS)):
+                return self.take()
+        return []
+
+    def listening(self) -> Listener | None:
+        """Have a connection that hears of what is accepted from now on, if there is one."""
+        if self.listener is None and time.monotonic() > Stay.deaf_until:
+            self.listener = self.spare.pop() if self.spare else Listener([])
+            self.listener.turn_to([submitted.channel])
+        return self.listener
 
     def stop_listening(self) -> None:
         """Hear no more: what nobody reads would fill the connection, then the server's queue."""
@@ -108,19 +139,12 @@ class Stay:
         if listener is not None:
             try:
                 listener.turn_to([])
-                _spare.append(listener)
+                self.spare.append(listener)
             except psycopg2.Error:
                 listener.close()
 
 
-def listening() -> Listener:
-    """Have a connection that hears of what is accepted from now on."""
-    if not _spare:
-        return Listener([submitted.channel])
-    listener = _spare.pop()
-    try:
-        listener.turn_to([submitted.channel])
-    except psycopg2.Error:
-        listener.close()
-        raise
-    return listener
+def at_most() -> float:
+    """Return for how long a child may stay, in seconds."""
+    of_the_limit: float = settings.CELERY_TASK_SOFT_TIME_LIMIT * AT_MOST_OF_THE_LIMIT
+    return min(AT_MOST_SECONDS, of_the_limit)

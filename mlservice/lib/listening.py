@@ -19,10 +19,10 @@ class Listener:
         self.turn_to(channels)
 
     def turn_to(self, channels: Sequence[str]) -> None:
-        """Wait on these from now on, and forget what came on others."""
+        """Wait on these from now on, and forget what came before."""
+        self.connection.notifies.clear()
         with self.connection.cursor() as cursor:
             cursor.execute("; ".join(["UNLISTEN *", *(f"LISTEN {one}" for one in channels)]))
-        self.connection.notifies.clear()
 
     def wait(self, seconds: float) -> list[Notify]:
         """Sleep until a wake-up or until the time is over; return those that came."""

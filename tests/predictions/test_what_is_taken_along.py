@@ -39,8 +39,8 @@ pytestmark = pytest.mark.usefixtures("published_version")
 def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a child go on for long, and hear nothing."""
     monkeypatch.setattr(staying, "GO_ON_SECONDS", 60.0)
-    monkeypatch.setattr(staying, "AT_MOST_SECONDS", 60.0)
-    monkeypatch.setattr(Stay, "is_woken", lambda self, seconds: False)
+    monkeypatch.setattr(staying, "at_most", lambda: 60.0)
+    monkeypatch.setattr(Stay, "deaf_until", float("inf"))
 
 
 def marked(*predictions: Prediction) -> UUID:
@@ -164,7 +164,7 @@ def test_without_a_lane_or_in_another_one_nothing_is_taken(alice: User, lane: La
 def test_when_its_time_is_over_the_broker_has_the_next(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staying, "AT_MOST_SECONDS", -1.0)
+    monkeypatch.setattr(staying, "at_most", lambda: -1.0)
     first, other = make_prediction(alice), make_prediction(alice)
 
     assert run_on(first) == 1

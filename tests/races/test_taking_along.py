@@ -35,7 +35,7 @@ def test_each_prediction_is_settled_once(
         along.extend(one.id for one in taken)
         return taken
 
-    monkeypatch.setattr(staying, "AT_MOST_SECONDS", 0.02)
+    monkeypatch.setattr(staying, "at_most", lambda: 0.02)
     monkeypatch.setattr(staying, "take_group", watched)
 
     def work(child: str) -> int:
