@@ -80,7 +80,7 @@ group_rows = Histogram(
 )
 taken_along = Counter(
     "mlservice_worker_predictions_taken_along",
-    "Predictions that a child took along past relay and broker, being through with a group.",
+    "Predictions that a child took past relay and broker, being through with a group.",
     ["lane"],
     registry=COUNTED,
 )

@@ -107,7 +107,8 @@ def settle(outcomes: Iterable[Outcome], *, expected: str = Status.PROCESSING) ->
 
     Only a prediction that still has the `expected` status and the outcome's attempt is
     touched, so a worker whose lease was given to another changes nothing. A prediction
-    whose cancel was asked meanwhile, or whose deadline passed, ends canceled and free.
+    whose cancel was asked meanwhile, or whose deadline passed, ends canceled and free: up to when
+    the wallets are locked.
     """
     ordered = sorted(outcomes, key=lambda outcome: outcome.id)
     if not ordered:

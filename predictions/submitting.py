@@ -145,8 +145,8 @@ def submit_predictions(
 ) -> list[Prediction | Exception]:
     """Accept orders in one transaction; give each its prediction, or the refusal that it met.
 
-    A refusal of one touches no other. No two may have the same user and the same key. Of waiting
-    for locks no longer than it may PostgreSQL says LockNotAvailable.
+    A refusal of one touches no other. No two may have the same user and the same key. lock_ms: how
+    long the transaction may wait for a lock; after that PostgreSQL says LockNotAvailable.
     """
     if selectors.backlog() >= settings.PREDICTION_BACKLOG_LIMIT:
         full = "Too many predictions wait already. Nothing was charged; try again."

@@ -10,7 +10,7 @@ GAP_SECONDS = 0.005
 
 
 class Wakeup:
-    """Sends an empty NOTIFY, at most one per 5 ms per process; a skipped one costs one poll."""
+    """Sends an empty NOTIFY, at most one per 5 ms per process; who hears it looks twice."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
