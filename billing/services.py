@@ -35,7 +35,7 @@ from billing.errors import (
 from billing.models import MAX_AMOUNT, Hold, LedgerEntry, PaymentReversal, TopUp, Wallet
 from billing.selectors import committed_this_month, reversed_cents
 from mlservice.lib.errors import DomainError
-from mlservice.lib.locks import LIMIT_LOCK_WAITS
+from mlservice.lib.locks import limit_lock_waits
 from mlservice.lib.prepared import Call, Statement, run_in_turn
 
 
@@ -123,8 +123,8 @@ def lock_payers(user_ids: Iterable[int], *, lock_ms: int | None = None) -> dict[
     more is left out. lock_ms: what this transaction waits for a lock from now on.
     """
     wanted = set(user_ids)
-    limit = [] if lock_ms is None else [(LIMIT_LOCK_WAITS, f"{lock_ms}ms")]
-    locked = _locked_payers(wanted, first=limit)
+    limits = [] if lock_ms is None else [limit_lock_waits(lock_ms)]
+    locked = _locked_payers(wanted, first=limits)
     if missing := wanted - locked.keys():
         users = get_user_model().objects.filter(pk__in=missing).order_by("pk")
         for user_id in users.values_list("pk", flat=True):

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress, groupby
@@ -65,7 +65,7 @@ def run(
     here would stand as published, and fill the relay's window until it is taken for lost. Claim and
     settlement are compare-and-set, so that doing them twice does nothing more.
     """
-    with Stay(lane, group_id=group_id, claimed_by=claimed_by) as stay:
+    with closing(Stay(lane, group_id=group_id, claimed_by=claimed_by)) as stay:
         end = partial(predict_and_settle, stay=stay, claimed_by=claimed_by)
         with tracing.predicting(group_id, prediction_ids):
             free = partial(claim, prediction_ids, group_id=group_id, claimed_by=claimed_by)

@@ -5,9 +5,7 @@ no child takes, the relay publishes.
 """
 
 import time
-from functools import partial
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 from uuid import UUID
 
 import psycopg2
@@ -52,17 +50,6 @@ class Stay:
         self.began = time.monotonic()
         self.listener: Listener | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop_listening()
-
     @property
     def is_in_bulk(self) -> bool:
         return self.lane is not None and self.lane.is_bulk
@@ -83,10 +70,14 @@ class Stay:
         """Mark and claim what waits in the lane; where that fails, it is left to the relay."""
         if self.lane is None or self.group_id is None or self.is_over:
             return []
-        began, gives_way = time.perf_counter(), self.lasted > GO_ON_SECONDS
-        take = partial(take_group, group_id=self.group_id, claimed_by=self.claimed_by)
+        began = time.perf_counter()
         try:
-            taken = take(self.lane, gives_way=gives_way)
+            taken = take_group(
+                self.lane,
+                group_id=self.group_id,
+                claimed_by=self.claimed_by,
+                gives_way=self.lasted > GO_ON_SECONDS,
+            )
         except Error as error:
             logger.warning("nothing_taken_along", error=repr(error))
             return []
@@ -107,16 +98,15 @@ class Stay:
         if self.lane is None or self.is_in_bulk or self.is_over:
             return []
         try:
-            return self.heard(self.listening())
+            listener = self.listening()
+            return self.take_what_is_heard(listener) if listener else self.take()
         except (Error, psycopg2.Error) as error:
             logger.warning("nothing_heard", error=repr(error))
-            self.stop_listening()
+            self.close()
             Stay.deaf_until = time.monotonic() + DEAF_SECONDS
             return []
 
-    def heard(self, listener: Listener | None) -> list[Claim]:
-        if listener is None:
-            return self.take()
+    def take_what_is_heard(self, listener: Listener) -> list[Claim]:
         listener.wait(AGAIN_SECONDS)
         if taken := self.take():
             return taken
@@ -133,7 +123,7 @@ class Stay:
             self.listener.turn_to([submitted.channel])
         return self.listener
 
-    def stop_listening(self) -> None:
+    def close(self) -> None:
         """Hear no more: what nobody reads would fill the connection, then the server's queue."""
         listener, self.listener = self.listener, None
         if listener is not None:

@@ -6,14 +6,18 @@ from contextlib import contextmanager
 from django.db import OperationalError, transaction
 from psycopg2.errors import LockNotAvailable
 
-from mlservice.lib.prepared import Statement
+from mlservice.lib.prepared import Call, Statement, run_in_turn
 
 
 class LockTimeout(OperationalError):
     """A row stayed locked for longer than the transaction would wait; nothing was written."""
 
 
-# What a transaction waits for a lock from now on, with a unit.
+def limit_lock_waits(milliseconds: int) -> Call:
+    """Give what limits how long this transaction waits for a lock from then on."""
+    return LIMIT_LOCK_WAITS, f"{milliseconds}ms"
+
+
 LIMIT_LOCK_WAITS = Statement(
     "limit_lock_waits", ["text"], "SELECT set_config('lock_timeout', $1, true)"
 )
@@ -23,7 +27,7 @@ LIMIT_LOCK_WAITS = Statement(
 def lock_timeout(milliseconds: int) -> Iterator[None]:
     """Open a transaction that raises LockTimeout when a lock takes longer than so."""
     with telling_lock_timeouts(), transaction.atomic():
-        LIMIT_LOCK_WAITS.run(f"{milliseconds}ms")
+        run_in_turn(limit_lock_waits(milliseconds))
         yield
 
 

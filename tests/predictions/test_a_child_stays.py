@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
@@ -258,13 +259,13 @@ def test_its_connection_hears_nothing_once_it_has_left_and_serves_the_next(
             cursor.execute("SELECT pg_listening_channels()")
             return [name for (name,) in cursor.fetchall()]
 
-    with a_stay() as first:
+    with closing(a_stay()) as first:
         used = first.listening()
         assert used
         assert channels(used) == [submitted.channel]
     assert (spare, channels(used)) == ([used], [])
 
-    with a_stay() as second:
+    with closing(a_stay()) as second:
         assert (second.listening(), spare) == (used, [])
         assert channels(used) == [submitted.channel]
     assert spare == [used]
@@ -276,7 +277,7 @@ def test_its_connection_hears_nothing_once_it_has_left_and_serves_the_next(
 def test_a_connection_that_is_lost_is_not_used_again(
     spare: list[Listener], is_meanwhile: bool
 ) -> None:
-    with a_stay() as stay:
+    with closing(a_stay()) as stay:
         lost = stay.listening()
         assert lost
         if is_meanwhile:
@@ -285,12 +286,12 @@ def test_a_connection_that_is_lost_is_not_used_again(
             assert stay.listener is None
     if not is_meanwhile:
         lost.close()
-        with a_stay() as stay:
+        with closing(a_stay()) as stay:
             assert taken(stay) == []
 
     assert Stay.deaf_until > time.monotonic()
     Stay.deaf_until = float("-inf")
-    with a_stay() as stay:
+    with closing(a_stay()) as stay:
         assert stay.listening() not in (None, lost)
     assert lost not in spare
 
@@ -307,9 +308,9 @@ def test_who_cannot_listen_takes_what_waits_and_does_not_try_again_at_once(
     monkeypatch.setattr(staying, "Listener", refuse)
     waits = make_prediction(alice)
 
-    with a_stay() as stay:
+    with closing(a_stay()) as stay:
         assert taken(stay) == []
-    with a_stay() as stay:
+    with closing(a_stay()) as stay:
         assert taken(stay) == [waits.pk]
         assert taken(stay) == []
     assert len(tries) == 1

@@ -5,6 +5,7 @@ from functools import partial
 from threading import Event
 
 from django.db import OperationalError, connection, transaction
+from django.db.models.expressions import RawSQL
 
 from billing.models import Wallet
 from billing.services import (
@@ -124,6 +125,25 @@ def test_a_settlement_waits_for_the_wallet_before_it_touches_the_prediction(
     )
 
     assert is_prediction_free
+
+
+def test_a_deadline_that_passes_while_a_settlement_waits_is_kept(
+    published_version: ModelVersion,
+) -> None:
+    alice = make_user("alice", credits=9)
+    [mine] = claim([make_prediction(alice, cancel_after_seconds=60).pk])
+    done = Outcome(mine.id, mine.attempt, "succeeded", cost=mine.price, output="[]")
+    stored = Prediction.objects.filter(pk=mine.id)
+
+    # It is over once the settlement waits, and before it goes on.
+    while_locked(
+        partial(lock_wallet, wallet_id=wallet_of(alice.pk).pk),
+        partial(settle, [done]),
+        lambda: bool(stored.update(deadline=RawSQL("clock_timestamp()", []))),
+    )
+
+    assert stored.values_list("status", "cost").get() == ("canceled", 0)
+    assert (wallet_of(alice.pk).balance, wallet_of(alice.pk).held) == (9, 0)
 
 
 def test_a_payment_waits_for_a_reversal_under_way_and_sees_it() -> None:
