@@ -255,6 +255,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["mlservice.lib.json.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mlservice.lib.negotiation.Negotiation",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "mlservice.lib.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "mlservice.lib.openapi.Schema",

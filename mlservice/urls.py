@@ -7,20 +7,21 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from mlservice.lib import health, problems
 from mlservice.metrics import metrics
 
+# What is asked most stands first: an address is compared with all that stand before it.
 api_v1 = [
-    path("", include("accounts.api.urls")),
+    path("", include("predictions.api.urls")),
     path("", include("billing.api.urls")),
     path("", include("ml_models.api.urls")),
-    path("", include("predictions.api.urls")),
+    path("", include("accounts.api.urls")),
 ]
 
 handler500 = problems.server_error
 
 urlpatterns = [
+    path("api/v1/", include(api_v1)),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
-    path("api/v1/", include(api_v1)),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("admin/", admin.site.urls),

@@ -8,7 +8,6 @@ import re
 from typing import Any
 from uuid import uuid4
 
-import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from django.conf import settings
@@ -16,8 +15,10 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
+from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxMiddleware
-from django_structlog.middlewares import RequestMiddleware
+from django_structlog.middlewares.request import RequestMiddleware, logger
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from mlservice.lib.addresses import client_address
 
@@ -48,7 +49,9 @@ class Locale(LocaleMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(API):
             return super().__call__(request)
-        # A page leaves its thread speaking the language of its reader.
+        if translation.get_language() == settings.LANGUAGE_CODE:
+            return self.get_response(request)
+        # A page has left its thread speaking the language of its reader.
         with translation.override(settings.LANGUAGE_CODE):
             return self.get_response(request)
 
@@ -73,12 +76,31 @@ class RequestLog(RequestMiddleware):
             request.META[SENT_ID] = str(uuid4())
             # Whoever looked at them before has kept what was sent.
             request.__dict__.pop("headers", None)
-        super().prepare(request)
+        if not request.path_info.startswith(API):
+            super().prepare(request)
+            return
+        # Of whom a request of the API is, nothing is known before its view.
+        bind_contextvars(request_id=request.META[SENT_ID], ip=client_address(request))
+        agent = request.META.get("HTTP_USER_AGENT")
+        logger.info("request_started", request=self.format_request(request), user_agent=agent)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         response["X-Request-ID"] = request.META[SENT_ID]
-        super().handle_response(request, response)
+        is_api = request.path_info.startswith(API)
+        if not is_api or response.streaming or hasattr(request, "_raised_exception"):
+            super().handle_response(request, response)
+            return
+        level = self._log_level_for_status_code(response.status_code)
+        said = {"code": response.status_code, "request": self.format_request(request)}
+        logger.log(level, "request_finished", user_id=user_id_of(request), **said)
+        clear_contextvars()
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
-        structlog.contextvars.bind_contextvars(ip=client_address(request))
+        bind_contextvars(ip=client_address(request))
+
+
+def user_id_of(request: HttpRequest) -> int | None:
+    """Name the user as whom the view has let a request pass; nobody is looked for."""
+    user = request.user
+    return None if isinstance(user, SimpleLazyObject) else user.pk

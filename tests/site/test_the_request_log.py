@@ -1,0 +1,103 @@
+"""Two lines a request: by whom it was, and how it ended, on pages and over the API."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+from structlog.contextvars import get_contextvars
+
+from accounts.models import User
+from billing.api import views
+
+ApiOf = Callable[[User], APIClient]
+PageOf = Callable[[User], Client]
+
+
+class Log(StringIO):
+    """What a process writes to standard error, line by line."""
+
+    def lines(self, *events: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.getvalue().splitlines()]
+        return [line for line in lines if line["event"] in events]
+
+    def of_the_request(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        started, finished = self.lines("request_started", "request_finished", "request_failed")
+        assert started["event"] == "request_started"
+        assert started["request_id"] == finished["request_id"] != ""
+        assert started["request"] == finished["request"]
+        assert started["ip"] == finished["ip"] == "127.0.0.1"
+        return started, finished
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    log = Log()
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(handler)
+    yield log
+    logging.getLogger().removeHandler(handler)
+    assert get_contextvars() == {}
+
+
+def told(line: dict[str, Any]) -> tuple[Any, ...]:
+    return line["event"], line["code"], line["user_id"], line["level"]
+
+
+def test_a_request_of_the_api_is_logged_with_its_user(api: ApiOf, alice: User, log: Log) -> None:
+    api(alice).get("/api/v1/wallet?x=1", headers={"User-Agent": "of-the-test"})
+
+    started, finished = log.of_the_request()
+    assert started["request"] == "GET /api/v1/wallet?x=1"
+    assert started["user_agent"] == "of-the-test"
+    assert told(finished) == ("request_finished", 200, alice.pk, "info")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/wallet", 401), ("/api/v1/nothing", 404)])
+def test_nobodys_request_of_the_api_is_logged_as_nobodys(
+    client: Client, db: None, log: Log, path: str, status: int
+) -> None:
+    client.get(path)
+
+    _, finished = log.of_the_request()
+    assert told(finished) == ("request_finished", status, None, "warning")
+
+
+def test_for_a_line_about_the_api_no_session_is_read(
+    page: PageOf, alice: User, log: Log, django_assert_num_queries: Any
+) -> None:
+    browser = page(alice)
+    with django_assert_num_queries(0):
+        browser.get("/api/v1/wallet")
+
+    _, finished = log.of_the_request()
+    assert told(finished) == ("request_finished", 401, None, "warning")
+
+
+def test_what_fails_is_logged_with_its_user_and_where(
+    api: ApiOf, alice: User, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(user_id: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(views, "wallet_of", fail)
+    client = api(alice)
+    client.raise_request_exception = False
+
+    assert client.get("/api/v1/wallet").status_code == 500
+
+    _, failed = log.of_the_request()
+    assert told(failed) == ("request_failed", 500, alice.pk, "error")
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+def test_a_page_is_logged_with_who_is_signed_in(page: PageOf, alice: User, log: Log) -> None:
+    page(alice).get("/profile")
+
+    _, finished = log.of_the_request()
+    assert told(finished) == ("request_finished", 200, alice.pk, "info")
