@@ -7,10 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from mlservice.lib.middleware import past_the_api
 
-
-@past_the_api
 class PersonMiddleware:
     """Show and read times in the zone of who is signed in, polled fragments included.
 

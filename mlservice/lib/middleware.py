@@ -1,7 +1,6 @@
-"""Middleware of other packages as this service wants it.
+"""What stands between a request and its view: the log, and which way pages and the API go.
 
-The API has no session, no language and no messages: it goes past what pages alone need, which
-takes longer than the rest of its way.
+What pages alone need takes longer than the rest of the API's way.
 """
 
 import re
@@ -9,14 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 from csp.constants import HEADER
-from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
-from django.utils.functional import SimpleLazyObject
-from django_htmx.middleware import HtmxMiddleware
 from django_structlog.middlewares.request import RequestMiddleware, logger
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -30,39 +24,45 @@ REQUEST_ID = re.compile(r"[\w.:-]{1,64}", flags=re.ASCII)
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-def past_the_api(middleware: Any) -> Any:
-    """Make of a middleware one that lets the API's requests through as they are."""
-
-    class PastTheApi(middleware):  # type: ignore[misc]
-        def __call__(self, request: HttpRequest) -> Any:
-            is_api = request.path_info.startswith(API)
-            return self.get_response(request) if is_api else super().__call__(request)
-
-    return PastTheApi
+def way_after_the_join(handler: Any) -> Any:
+    """Find in a chain of middleware what `ApiJoins` hands requests to."""
+    while not isinstance(handler.__wrapped__, ApiJoins):
+        handler = handler.__wrapped__.get_response
+    return handler.__wrapped__.get_response
 
 
-Messages = past_the_api(MessageMiddleware)
-Htmx = past_the_api(HtmxMiddleware)
+class ApiLeaves:
+    """From here the API goes past what stands above `ApiJoins`: all that pages alone need.
 
+    It has no session, no language but English, no messages and nothing that a browser would run.
+    """
 
-class Locale(LocaleMiddleware):
+    def __init__(self, get_response: Any) -> None:
+        self.get_response, self.of_the_api = get_response, way_after_the_join(get_response)
+
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(API):
-            return super().__call__(request)
-        if translation.get_language() == settings.LANGUAGE_CODE:
             return self.get_response(request)
-        # A page has left its thread speaking the language of its reader.
-        with translation.override(settings.LANGUAGE_CODE):
-            return self.get_response(request)
-
-
-class ContentSecurityPolicy(CSPMiddleware):
-    def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(API):
-            return super().__call__(request)
-        response: Any = self.get_response(request)
+        response = self.in_english(request)
         response[HEADER] = API_POLICY
         return response
+
+    def in_english(self, request: HttpRequest) -> Any:
+        if translation.get_language() == settings.LANGUAGE_CODE:
+            return self.of_the_api(request)
+        # A page has left its thread speaking the language of its reader.
+        with translation.override(settings.LANGUAGE_CODE):
+            return self.of_the_api(request)
+
+
+class ApiJoins:
+    """What follows is for pages and for the API."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
 
 
 class RequestLog(RequestMiddleware):
@@ -101,6 +101,6 @@ class RequestLog(RequestMiddleware):
 
 
 def user_id_of(request: HttpRequest) -> int | None:
-    """Name the user as whom the view has let a request pass; nobody is looked for."""
-    user = request.user
-    return None if isinstance(user, SimpleLazyObject) else user.pk
+    """Name the user as whom a view of the API has let a request pass."""
+    user = getattr(request, "user", None)
+    return None if user is None else user.pk
