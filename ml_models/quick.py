@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from ml_models.forests import WalkedForest, is_walkable
 from ml_models.formats import Estimator
@@ -51,14 +52,73 @@ class QuickColumns:
 
     def __init__(self, columns: ColumnTransformer) -> None:
         self.whole = columns
-        self.parts = [part for part in columns.transformers_ if takes_part(part)]
+        self.parts = [
+            (KnownWords(transformer) if has_words(transformer) else transformer, places)
+            for _, transformer, places in filter(takes_part, columns.transformers_)
+        ]
 
     def transform(self, rows: Any) -> Any:
         """Return n rows of features; rows that are no array are left to scikit-learn."""
         if not isinstance(rows, np.ndarray) or rows.shape[1:] != (self.whole.n_features_in_,):
             return self.whole.transform(rows)
-        features = [part.transform(rows[:, places]) for _, part, places in self.parts]
+        features = [part.transform(rows[:, places]) for part, places in self.parts]
         return np.hstack([one.toarray() if hasattr(one, "toarray") else one for one in features])
+
+
+class KnownWords:
+    """A fitted encoder: what it makes of each word that it knows is asked of it once and kept."""
+
+    def __init__(self, encoder: OrdinalEncoder | OneHotEncoder) -> None:
+        self.encoder = encoder
+        self.places = [{word: at for at, word in enumerate(one)} for one in encoder.categories_]
+        self.features = [
+            self._features_of(column, words) for column, words in enumerate(encoder.categories_)
+        ]
+
+    def _features_of(self, column: int, words: Any) -> Any:
+        """Return the features that this column makes: one row for each of its words."""
+        rows = np.array([[one[0] for one in self.encoder.categories_]] * len(words), dtype=object)
+        rows[:, column] = words
+        made = self.encoder.transform(rows)
+        widths = widths_of(self.encoder)
+        begin = sum(widths[:column])
+        made = made.toarray() if hasattr(made, "toarray") else made
+        return made[:, begin : begin + widths[column]]
+
+    def transform(self, rows: Any) -> Any:
+        """Return n rows of features; what is not known is left to the encoder."""
+        if not len(rows):
+            return self.encoder.transform(rows)
+        try:
+            found = [
+                [places[word] for word in words]
+                for places, words in zip(self.places, rows.T, strict=True)
+            ]
+        except (KeyError, TypeError, ValueError):
+            return self.encoder.transform(rows)
+        return np.hstack([of[at] for of, at in zip(self.features, found, strict=True)])
+
+
+def has_words(transformer: Any) -> bool:
+    """Say whether it is an encoder that learnt words and nothing else."""
+    return (
+        type(transformer) in (OrdinalEncoder, OneHotEncoder)
+        and not hasattr(transformer, "_sklearn_output_config")
+        and transformer.min_frequency is None
+        and transformer.max_categories is None
+        and all(type(word) is str for words in transformer.categories_ for word in words)
+    )
+
+
+def widths_of(encoder: OrdinalEncoder | OneHotEncoder) -> list[int]:
+    """Return how many features each column makes."""
+    if isinstance(encoder, OrdinalEncoder):
+        return [1] * len(encoder.categories_)
+    dropped = encoder.drop_idx_
+    if dropped is None:
+        dropped = [None] * len(encoder.categories_)
+    pairs = zip(encoder.categories_, dropped, strict=True)
+    return [len(words) - (word is not None) for words, word in pairs]
 
 
 def takes_part(part: Any) -> bool:
