@@ -18,8 +18,11 @@ class PersonMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Only a session's user is asked for: probes have none.
-        if "_auth_user_id" not in request.session or not request.user.is_authenticated:
+        # Only a session's user is asked for: probes have none, the API has no session.
+        if (
+            "_auth_user_id" not in getattr(request, "session", ())
+            or not request.user.is_authenticated
+        ):
             return self.get_response(request)
         if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
             # The next request's language is chosen anew, so that this one needs no end.

@@ -25,10 +25,9 @@ def replay(model: Described) -> Estimator:
     # Imported here, since the web processes name this module and hardly ever replay: numpy
     # would cost each of them its memory.
     from ml_models.inference import on_one_thread
-    from ml_models.quick import quick
 
     estimator = on_one_thread(load_estimator(model.artifact))
-    answers = answers_of(quick(estimator), model)
+    answers = answers_of(estimator, model)
     expected = [golden["output"] for golden in model.golden_rows]
     if said := first_difference(expected, answers, is_label="enum" in model.output_schema):
         raise GoldenRowsDiffer(said)
@@ -37,11 +36,12 @@ def replay(model: Described) -> Estimator:
 
 def answers_of(estimator: Estimator, model: Described) -> list[Output]:
     from ml_models import inference
+    from ml_models.quick import quick
 
     names = list(model.input_schema["properties"])
     rows = [[golden["input"][name] for name in names] for golden in model.golden_rows]
     try:
-        answers = inference.ask(estimator, model=model, rows=rows) if rows else []
+        answers = inference.ask(quick(estimator), model=model, rows=rows) if rows else []
     # An estimator may raise what it likes; it has answered these rows before.
     except Exception as failure:
         raise ArtifactIncompatible(

@@ -16,6 +16,9 @@ from ml_models.forests import WalkedForest, is_walkable
 from ml_models.formats import Estimator
 from ml_models.parts import SEARCHES, transformed, transformers_of
 
+# What is kept grows with their square: 8 MB for so many in one column.
+WORDS_KEPT = 1_000
+
 
 def quick(estimator: Any) -> Estimator:
     """Return what gives the estimator's answers sooner, or the estimator itself."""
@@ -83,7 +86,8 @@ class KnownWords:
         widths = widths_of(self.encoder)
         begin = sum(widths[:column])
         made = made.toarray() if hasattr(made, "toarray") else made
-        return made[:, begin : begin + widths[column]]
+        # A copy: what others' columns made need not be kept.
+        return made[:, begin : begin + widths[column]].copy()
 
     def transform(self, rows: Any) -> Any:
         """Return n rows of features; what is not known is left to the encoder."""
@@ -100,12 +104,13 @@ class KnownWords:
 
 
 def has_words(transformer: Any) -> bool:
-    """Say whether it is an encoder that learnt words and nothing else."""
+    """Say whether it is an encoder that learnt words and nothing else, and not too many."""
     return (
         type(transformer) in (OrdinalEncoder, OneHotEncoder)
         and not hasattr(transformer, "_sklearn_output_config")
         and transformer.min_frequency is None
         and transformer.max_categories is None
+        and sum(map(len, transformer.categories_)) <= WORDS_KEPT
         and all(type(word) is str for words in transformer.categories_ for word in words)
     )
 

@@ -132,15 +132,15 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.middleware.PersonMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
-    "axes.middleware.AxesMiddleware",
     "mlservice.lib.middleware.ApiJoins",
     "mlservice.lib.problems.ProblemMiddleware",
     "django.middleware.common.CommonMiddleware",
     "mlservice.lib.middleware.RequestLog",
+    "accounts.middleware.PersonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mlservice.lib.signing_in_again.SigningInAgainMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 # Traces go to a collector where the environment names one; else nothing of them is loaded.
 IS_TRACED = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))

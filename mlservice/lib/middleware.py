@@ -56,7 +56,10 @@ class ApiLeaves:
 
 
 class ApiJoins:
-    """What follows is for pages and for the API."""
+    """What follows is for pages and for the API.
+
+    What a middleware above answers by itself, or raises, has no place in the log and no id.
+    """
 
     def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
@@ -79,8 +82,9 @@ class RequestLog(RequestMiddleware):
         if not request.path_info.startswith(API):
             super().prepare(request)
             return
-        # Of whom a request of the API is, nothing is known before its view.
-        bind_contextvars(request_id=request.META[SENT_ID], ip=client_address(request))
+        # Of whom a request of the API is, nothing is known before its view: not whom the thread
+        # may have spoken of before.
+        bind_contextvars(request_id=request.META[SENT_ID], ip=client_address(request), user_id=None)
         agent = request.META.get("HTTP_USER_AGENT")
         logger.info("request_started", request=self.format_request(request), user_agent=agent)
 
@@ -101,6 +105,6 @@ class RequestLog(RequestMiddleware):
 
 
 def user_id_of(request: HttpRequest) -> int | None:
-    """Name the user as whom a view of the API has let a request pass."""
+    """Name the user whom a view of the API has found in a request."""
     user = getattr(request, "user", None)
     return None if user is None else user.pk

@@ -15,6 +15,7 @@ class Negotiation(DefaultContentNegotiation):
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> Any:
         first = next(iter(renderers))
-        if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", first.media_type}:
+        accepted = request.META.get("HTTP_ACCEPT", "*/*")
+        if not format_suffix and accepted in {"*/*", first.media_type}:
             return first, first.media_type
         return super().select_renderer(request, renderers, format_suffix)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from ml_models.quick import KnownWords, QuickColumns, has_words
+from ml_models.quick import WORDS_KEPT, KnownWords, QuickColumns, has_words
 
 SIZES, COLOURS, ANSWERS = ["S", "M", "L", "XL"], ["red", "green", "Ж", ""], ["yes", "no"]
 LEARNT = np.array(
@@ -46,7 +46,8 @@ def assert_alike(columns: ColumnTransformer, rows: Any) -> None:
     for one in (QuickColumns(columns), columns):
         try:
             made = one.transform(rows)
-            told.append((made.tolist(), made.dtype, made.shape))
+            in_memory = (made.flags.c_contiguous, made.flags.f_contiguous)
+            told.append((made.tolist(), made.dtype, made.shape, in_memory))
         except (ValueError, TypeError) as error:
             told.append((type(error), str(error)))
     assert told[0] == told[1]
@@ -107,6 +108,22 @@ def test_what_learnt_other_than_words_is_asked_itself(words: list[Any]) -> None:
         encoder.categories_ = encoder.categories
 
     assert not has_words(encoder)
+
+
+def test_of_very_many_words_nothing_is_kept() -> None:
+    most, more = ([f"word {n}" for n in range(count)] for count in (WORDS_KEPT, WORDS_KEPT + 1))
+
+    assert has_words(OneHotEncoder().fit([[word] for word in most]))
+    assert not has_words(OneHotEncoder().fit([[word] for word in more]))
+
+
+def test_of_a_column_only_its_own_features_are_kept() -> None:
+    encoder = OneHotEncoder(sparse_output=False).fit(LEARNT[:, 1:])
+
+    kept = KnownWords(encoder).features
+
+    assert [one.shape for one in kept] == [(4, 4), (4, 4), (2, 2)]
+    assert all(one.base is None for one in kept)
 
 
 def test_a_word_that_all_rows_have_may_make_no_feature() -> None:

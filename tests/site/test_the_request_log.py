@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
-from structlog.contextvars import get_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from accounts.models import User
 from billing.api import views
@@ -101,3 +101,40 @@ def test_a_page_is_logged_with_who_is_signed_in(page: PageOf, alice: User, log: 
 
     _, finished = log.of_the_request()
     assert told(finished) == ("request_finished", 200, alice.pk, "info")
+
+
+def test_whom_the_thread_spoke_of_before_is_not_taken_for_who_asks(
+    client: Client, db: None, log: Log
+) -> None:
+    with bound_contextvars(user_id=1):
+        client.get("/api/v1/wallet")
+
+    started, finished = log.of_the_request()
+    assert (started["user_id"], finished["user_id"]) == (None, None)
+
+
+def test_who_is_locked_out_is_logged_so_and_framed_by_nobody(
+    client: Client, alice: User, log: Log, settings: Any
+) -> None:
+    settings.AXES_FAILURE_LIMIT = 1
+    wrong = {"username": alice.username, "password": "wrong"}
+
+    answer = client.post("/sign-in", wrong)
+
+    _, finished = log.of_the_request()
+    assert (answer.status_code, finished["code"], finished["level"]) == (429, 429, "warning")
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Request-ID"] == finished["request_id"]
+    assert int(answer["Content-Length"]) == len(answer.content)
+
+
+def test_a_part_of_a_page_that_leads_to_the_sign_in_is_logged_as_it_is_answered(
+    client: Client, db: None, log: Log
+) -> None:
+    parts = client.get("/wallet", headers={"HX-Request": "true"})
+
+    assert "/sign-in" in parts["HX-Redirect"]
+    finished = log.lines("request_finished")[-1]
+    assert (parts.status_code, finished["code"]) == (200, 200)
+    assert parts["X-Request-ID"] == finished["request_id"]
+    assert parts["X-Frame-Options"] == "DENY"
