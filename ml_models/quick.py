@@ -65,7 +65,11 @@ class QuickColumns:
         if not isinstance(rows, np.ndarray) or rows.shape[1:] != (self.whole.n_features_in_,):
             return self.whole.transform(rows)
         features = [part.transform(rows[:, places]) for part, places in self.parts]
-        return np.hstack([one.toarray() if hasattr(one, "toarray") else one for one in features])
+        return np.hstack([dense(one) for one in features])
+
+
+def dense(features: Any) -> Any:
+    return features.toarray() if hasattr(features, "toarray") else features
 
 
 class KnownWords:
@@ -74,20 +78,16 @@ class KnownWords:
     def __init__(self, encoder: OrdinalEncoder | OneHotEncoder) -> None:
         self.encoder = encoder
         self.places = [{word: at for at, word in enumerate(one)} for one in encoder.categories_]
-        self.features = [
-            self._features_of(column, words) for column, words in enumerate(encoder.categories_)
-        ]
+        self.features = [self._features_of(column) for column in range(len(self.places))]
 
-    def _features_of(self, column: int, words: Any) -> Any:
+    def _features_of(self, column: int) -> Any:
         """Return the features that this column makes: one row for each of its words."""
-        rows = np.array([[one[0] for one in self.encoder.categories_]] * len(words), dtype=object)
-        rows[:, column] = words
-        made = self.encoder.transform(rows)
-        widths = widths_of(self.encoder)
-        begin = sum(widths[:column])
-        made = made.toarray() if hasattr(made, "toarray") else made
-        # A copy: what others' columns made need not be kept.
-        return made[:, begin : begin + widths[column]].copy()
+        words = self.encoder.categories_
+        rows = np.array([[one[0] for one in words]] * len(words[column]), dtype=object)
+        rows[:, column] = words[column]
+        ends = np.cumsum(widths_of(self.encoder))[:-1]
+        # A copy: what other columns made need not be kept.
+        return np.split(dense(self.encoder.transform(rows)), ends, axis=1)[column].copy()
 
     def transform(self, rows: Any) -> Any:
         """Return n rows of features; what is not known is left to the encoder."""

@@ -1,6 +1,8 @@
 """The cast: Alice owns, Bob is a stranger, the operator is staff; factories are plain functions."""
 
+import logging
 from collections.abc import Callable, Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -128,6 +130,17 @@ def page() -> Callable[[User], Client]:
         return client
 
     return client_of
+
+
+@pytest.fixture
+def lines() -> Iterator[StringIO]:
+    """What a process writes to standard error, by the formatter that it really has."""
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(handler)
+    yield written
+    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

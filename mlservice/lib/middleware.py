@@ -24,6 +24,10 @@ REQUEST_ID = re.compile(r"[\w.:-]{1,64}", flags=re.ASCII)
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
+def is_of_the_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(API)
+
+
 def way_after_the_join(handler: Any) -> Any:
     """Find in a chain of middleware what `ApiJoins` hands requests to."""
     while not isinstance(handler.__wrapped__, ApiJoins):
@@ -41,7 +45,7 @@ class ApiLeaves:
         self.get_response, self.of_the_api = get_response, way_after_the_join(get_response)
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(API):
+        if not is_of_the_api(request):
             return self.get_response(request)
         response = self.in_english(request)
         response[HEADER] = API_POLICY
@@ -79,7 +83,7 @@ class RequestLog(RequestMiddleware):
             request.META[SENT_ID] = str(uuid4())
             # Whoever looked at them before has kept what was sent.
             request.__dict__.pop("headers", None)
-        if not request.path_info.startswith(API):
+        if not is_of_the_api(request):
             super().prepare(request)
             return
         # Of whom a request of the API is, nothing is known before its view: not whom the thread
@@ -90,8 +94,8 @@ class RequestLog(RequestMiddleware):
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         response["X-Request-ID"] = request.META[SENT_ID]
-        is_api = request.path_info.startswith(API)
-        if not is_api or response.streaming or hasattr(request, "_raised_exception"):
+        is_whole = not response.streaming and not hasattr(request, "_raised_exception")
+        if not is_of_the_api(request) or not is_whole:
             super().handle_response(request, response)
             return
         level = self._log_level_for_status_code(response.status_code)

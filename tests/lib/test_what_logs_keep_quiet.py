@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -18,17 +17,6 @@ from tests.accounts.links import link_in_letter
 from tests.test_guards import named_paths
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def lines() -> Iterator[StringIO]:
-    """What a process writes to standard error, by the formatter that it really has."""
-    written = StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(logging.getLogger().handlers[0].formatter)
-    logging.getLogger().addHandler(handler)
-    yield written
-    logging.getLogger().removeHandler(handler)
 
 
 def test_the_request_log_holds_no_link_to_set_a_password(

@@ -1,7 +1,6 @@
 """Two lines a request: by whom it was, and how it ended, on pages and over the API."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -18,11 +17,14 @@ ApiOf = Callable[[User], APIClient]
 PageOf = Callable[[User], Client]
 
 
-class Log(StringIO):
-    """What a process writes to standard error, line by line."""
+class Log:
+    """The lines that this process has written."""
+
+    def __init__(self, written: StringIO) -> None:
+        self.written = written
 
     def lines(self, *events: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.getvalue().splitlines()]
+        lines = [json.loads(line) for line in self.written.getvalue().splitlines()]
         return [line for line in lines if line["event"] in events]
 
     def of_the_request(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -35,13 +37,8 @@ class Log(StringIO):
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
-    log = Log()
-    handler = logging.StreamHandler(log)
-    handler.setFormatter(logging.getLogger().handlers[0].formatter)
-    logging.getLogger().addHandler(handler)
-    yield log
-    logging.getLogger().removeHandler(handler)
+def log(lines: StringIO) -> Iterator[Log]:
+    yield Log(lines)
     assert get_contextvars() == {}
 
 
