@@ -1,10 +1,16 @@
 """How the web processes serve: read by gunicorn as its configuration, imported by nobody."""
 
+import ctypes
 import gc
 import os
 import select
 import shutil
 import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
 from threading import Thread
 from types import FrameType
 from typing import Any
@@ -45,7 +51,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Stays a moment with whoever has been answered, and on a stop takes all that have connected.
 
     gunicorn gives each connection back to its event loop after an answer, and on a stop leaves the
-    listener open until it has drained: whoever has connected meanwhile is cut off.
+    listener open until it has drained: whoever has connected meanwhile is cut off. Nobody connects
+    between the last look and the close, see `turn_newcomers_away`.
     """
 
     def handle(self, connection: Any) -> Any:
@@ -86,6 +93,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 worker_class = Worker
 
+# Of Linux: <asm-generic/socket.h>. A filter is a program of <linux/filter.h>, an instruction a
+# line: code, steps ahead if true, steps ahead if false, operand.
+SO_ATTACH_FILTER = 26
+DROP_FIRST_PACKETS = (
+    struct.pack("HBBI", 0x30, 0, 0, 13)  # read the byte of flags in the header of TCP
+    + struct.pack("HBBI", 0x45, 0, 1, 0x02)  # does it open a connection (SYN)?
+    + struct.pack("HBBI", 0x06, 0, 0, 0)  # then drop the packet
+    + struct.pack("HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # else take all of it
+)
+# By then those who had begun to connect have done so, or are too far away for any wait.
+CONNECTED_AFTER_SECONDS = 0.1
+
+
+def turn_newcomers_away(listeners: list[Any]) -> None:
+    """Let nobody begin to connect, so that a close cuts off nobody; elsewhere than on Linux, pass.
+
+    Their systems ask once more a second later, and find the listener closed or the next one.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(DROP_FIRST_PACKETS)
+    filter_ = struct.pack("HP", len(DROP_FIRST_PACKETS) // 8, ctypes.addressof(program))
+    # A sandbox may know no filters: no reason not to stop.
+    with suppress(OSError):
+        for listener in listeners:
+            listener.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
+    time.sleep(CONNECTED_AFTER_SECONDS)
+
 
 def on_starting(server: Any) -> None:
     """Give the processes that are forked from here one folder to count in, a new one.
@@ -93,6 +128,18 @@ def on_starting(server: Any) -> None:
     Whether anybody asks them, they know who read the settings; else it stays empty.
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_folder(parent())
+
+
+def when_ready(server: Any) -> None:
+    """Turn newcomers away before a stop, unless a successor listens on the same sockets."""
+    stop = server.stop
+
+    def turn_away_and_stop(graceful: bool = True) -> None:
+        if graceful and server.reexec_pid == server.master_pid == 0 and not server.systemd:
+            turn_newcomers_away(server.LISTENERS)
+        stop(graceful)
+
+    server.stop = turn_away_and_stop
 
 
 def on_exit(server: Any) -> None:

@@ -3,9 +3,12 @@
 import os
 import runpy
 import signal
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,3 +74,57 @@ def test_a_stop_wakes_those_who_wait_and_stops(
         time.sleep(0.01)
     assert waiters.is_draining
     assert stop_handler == [signal.SIGTERM]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+def stopped(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, **altered: object
+) -> list[bool]:
+    """Stop a server that listens there; return how gunicorn's own stop was called."""
+    calls: list[bool] = []
+    server = SimpleNamespace(
+        stop=calls.append,
+        LISTENERS=[SimpleNamespace(sock=listener)],
+        reexec_pid=0,
+        master_pid=0,
+        systemd=False,
+    )
+    vars(server).update(altered)
+    read(monkeypatch)["when_ready"](server)
+    server.stop(graceful=True)
+    return calls
+
+
+def connect(listener: socket.socket) -> socket.socket:
+    return socket.create_connection(listener.getsockname(), timeout=0.3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux turns newcomers away")
+def test_on_a_stop_nobody_connects_any_more_and_who_has_is_answered(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+) -> None:
+    with connect(listener) as waiting_client:
+        assert stopped(monkeypatch, listener) == [True]
+
+        with pytest.raises(TimeoutError):
+            connect(listener)
+        accepted, _ = listener.accept()
+        with accepted:
+            waiting_client.sendall(b"all of it" * 10_000)
+            waiting_client.shutdown(socket.SHUT_WR)
+            with accepted.makefile("rb") as content:
+                assert content.read() == b"all of it" * 10_000
+
+
+@pytest.mark.parametrize("altered", [{"reexec_pid": 7}, {"master_pid": 7}, {"systemd": True}])
+def test_a_stop_leaves_a_listener_to_whoever_shares_it(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, altered: dict[str, object]
+) -> None:
+    assert stopped(monkeypatch, listener, **altered) == [True]
+
+    connect(listener).close()
