@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from ml_models.forests import WalkedForest, is_walkable
 from ml_models.formats import Estimator
+from ml_models.known_words import KnownWords, dense, has_words
 from ml_models.parts import SEARCHES, transformed, transformers_of
-
-# What is kept grows with their square: 8 MB for so many in one column.
-WORDS_KEPT = 1_000
+from ml_models.quick_numbers import (
+    QuickFunction,
+    QuickLine,
+    QuickTarget,
+    is_line,
+    is_quick_function,
+    is_quick_target,
+)
 
 
 def quick(estimator: Any) -> Estimator:
@@ -26,18 +31,30 @@ def quick(estimator: Any) -> Estimator:
         estimator = estimator.best_estimator_
     if is_walkable(estimator):
         return WalkedForest(estimator)
+    if is_line(estimator):
+        return QuickLine(estimator)
+    if is_quick_target(estimator):
+        return QuickTarget(estimator, quick(estimator.regressor_))
     if type(estimator) is Pipeline:
         return QuickPipeline(estimator)
     found: Estimator = estimator
     return found
 
 
+def quick_transformer(transformer: Any) -> Any:
+    """Return what makes the transformer's features sooner, or the transformer itself."""
+    if is_plain(transformer):
+        return QuickColumns(transformer)
+    if has_words(transformer):
+        return KnownWords(transformer)
+    return QuickFunction(transformer) if is_quick_function(transformer) else transformer
+
+
 class QuickPipeline:
     """A fitted pipeline: its transformers one after another, then what predicts."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        steps = transformers_of(pipeline)
-        self.transformers = [QuickColumns(one) if is_plain(one) else one for one in steps]
+        self.transformers = [quick_transformer(one) for one in transformers_of(pipeline)]
         self.last: Any = quick(pipeline.steps[-1][1])
 
     def predict(self, rows: Any) -> Any:
@@ -56,7 +73,7 @@ class QuickColumns:
     def __init__(self, columns: ColumnTransformer) -> None:
         self.whole = columns
         self.parts = [
-            (KnownWords(transformer) if has_words(transformer) else transformer, places)
+            (quick_transformer(transformer), places)
             for _, transformer, places in filter(takes_part, columns.transformers_)
         ]
 
@@ -66,64 +83,6 @@ class QuickColumns:
             return self.whole.transform(rows)
         features = [part.transform(rows[:, places]) for part, places in self.parts]
         return np.hstack([dense(one) for one in features])
-
-
-def dense(features: Any) -> Any:
-    return features.toarray() if hasattr(features, "toarray") else features
-
-
-class KnownWords:
-    """A fitted encoder: what it makes of each word that it knows is asked of it once and kept."""
-
-    def __init__(self, encoder: OrdinalEncoder | OneHotEncoder) -> None:
-        self.encoder = encoder
-        self.places = [{word: at for at, word in enumerate(one)} for one in encoder.categories_]
-        self.features = [self._features_of(column) for column in range(len(self.places))]
-
-    def _features_of(self, column: int) -> Any:
-        """Return the features that this column makes: one row for each of its words."""
-        words = self.encoder.categories_
-        rows = np.array([[one[0] for one in words]] * len(words[column]), dtype=object)
-        rows[:, column] = words[column]
-        ends = np.cumsum(widths_of(self.encoder))[:-1]
-        # A copy: what other columns made need not be kept.
-        return np.split(dense(self.encoder.transform(rows)), ends, axis=1)[column].copy()
-
-    def transform(self, rows: Any) -> Any:
-        """Return n rows of features; what is not known is left to the encoder."""
-        if not len(rows):
-            return self.encoder.transform(rows)
-        try:
-            found = [
-                [places[word] for word in words]
-                for places, words in zip(self.places, rows.T, strict=True)
-            ]
-        except (KeyError, TypeError, ValueError):
-            return self.encoder.transform(rows)
-        return np.hstack([of[at] for of, at in zip(self.features, found, strict=True)])
-
-
-def has_words(transformer: Any) -> bool:
-    """Say whether it is an encoder that learnt words and nothing else, and not too many."""
-    return (
-        type(transformer) in (OrdinalEncoder, OneHotEncoder)
-        and not hasattr(transformer, "_sklearn_output_config")
-        and transformer.min_frequency is None
-        and transformer.max_categories is None
-        and sum(map(len, transformer.categories_)) <= WORDS_KEPT
-        and all(type(word) is str for words in transformer.categories_ for word in words)
-    )
-
-
-def widths_of(encoder: OrdinalEncoder | OneHotEncoder) -> list[int]:
-    """Return how many features each column makes."""
-    if isinstance(encoder, OrdinalEncoder):
-        return [1] * len(encoder.categories_)
-    dropped = encoder.drop_idx_
-    if dropped is None:
-        dropped = [None] * len(encoder.categories_)
-    pairs = zip(encoder.categories_, dropped, strict=True)
-    return [len(words) - (word is not None) for words, word in pairs]
 
 
 def takes_part(part: Any) -> bool:

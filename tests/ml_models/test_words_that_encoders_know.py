@@ -7,7 +7,8 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from ml_models.quick import WORDS_KEPT, KnownWords, QuickColumns, has_words
+from ml_models.known_words import WORDS_KEPT, KnownWords, has_words
+from ml_models.quick import QuickColumns
 
 SIZES, COLOURS, ANSWERS = ["S", "M", "L", "XL"], ["red", "green", "Ж", ""], ["yes", "no"]
 LEARNT = np.array(
