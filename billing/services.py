@@ -55,6 +55,17 @@ class Reservation:
     amount: int
     reference: tuple[str, str]
 
+    def as_hold(self, hold_id: int) -> Hold:
+        """Return the hold that was written for it."""
+        kind, name = self.reference
+        return Hold(
+            pk=hold_id,
+            wallet=self.wallet,
+            amount=self.amount,
+            reference_type=kind,
+            reference_id=name,
+        )
+
 
 def open_wallet(*, user_id: int) -> Wallet:
     """Open a user's wallet, once, with the sign-up grant when the settings give one."""
@@ -178,26 +189,20 @@ def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Ho
 
     Raise WalletFrozen, InsufficientCredits or SpendingCapReached; nothing is held then.
     """
-    [placed] = place_holds([Reservation(wallet, amount, reference)])
-    if isinstance(placed, DomainError):
-        raise placed
-    return placed
+    reservation = Reservation(wallet, amount, reference)
+    if refusal := reserve(reservation):
+        raise refusal
+    [(hold_id,)] = write_holds([reservation])
+    return reservation.as_hold(hold_id)
 
 
-def place_holds(wanted: Sequence[Reservation]) -> list[Hold | DomainError]:
-    """Reserve credits of wallets that the caller has locked; give each its hold or its refusal.
+def reserve(wanted: Reservation) -> DomainError | None:
+    """Count credits as held of a wallet that the caller has locked, or say why they cannot be.
 
-    They are judged one after another, so that those of one wallet see what was reserved before
-    them. A refusal is a WalletFrozen, InsufficientCredits or SpendingCapReached, and holds nothing.
+    In memory alone, so that the next one of the same wallet is judged by what is left: what is
+    granted is to be written (`write_holds`). A refusal is a WalletFrozen, InsufficientCredits or
+    SpendingCapReached.
     """
-    refusals = [_reserve(one) for one in wanted]
-    granted = [one for one, refusal in zip(wanted, refusals, strict=True) if refusal is None]
-    placed = iter(_write_holds(granted))
-    return [next(placed) if refusal is None else refusal for refusal in refusals]
-
-
-def _reserve(wanted: Reservation) -> DomainError | None:
-    """Count an amount as held on the wallet in memory, or say why it cannot be."""
     wallet, amount = wanted.wallet, wanted.amount
     if wallet.is_frozen:
         return WalletFrozen(shortfall=wallet.shortfall)
@@ -211,26 +216,18 @@ def _reserve(wanted: Reservation) -> DomainError | None:
     return None
 
 
-def _write_holds(granted: Sequence[Reservation]) -> list[Hold]:
-    if not granted:
-        return []
+def write_holds(granted: Sequence[Reservation], *, then: Sequence[Call] = ()) -> list[Any]:
+    """Write the holds of reservations that were granted; return the id of each, in their order.
+
+    then: statements that run after it, in the same message; return the rows of the last.
+    """
     columns = [
         [one.wallet.pk for one in granted],
         [one.amount for one in granted],
         [one.reference[0] for one in granted],
         [one.reference[1] for one in granted],
     ]
-    ids = dict(PLACE_HOLDS.run(*columns))
-    return [
-        Hold(
-            pk=ids[one.reference[1]],
-            wallet=one.wallet,
-            amount=one.amount,
-            reference_type=one.reference[0],
-            reference_id=one.reference[1],
-        )
-        for one in granted
-    ]
+    return run_in_turn((PLACE_HOLDS, *columns), *then)
 
 
 PLACE_HOLDS = Statement(
@@ -250,7 +247,7 @@ WITH wanted AS (
 INSERT INTO billing_hold
     (wallet_id, amount, captured, refunded, status, reference_type, reference_id)
 SELECT wallet_id, amount, 0, 0, 'held', reference_type, reference_id FROM wanted
-RETURNING reference_id, id
+RETURNING id
 """,
 )
 

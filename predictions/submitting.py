@@ -11,7 +11,7 @@ from django.db import transaction
 
 from billing import services as billing
 from billing.errors import NotSignedIn
-from billing.models import Hold, Wallet
+from billing.models import Wallet
 from ml_models.models import ModelVersion
 from ml_models.selectors import check_rows, find_serving_version
 from mlservice.lib.errors import InvalidRequest
@@ -158,13 +158,15 @@ def submit_predictions(
         # Looked for under the lock: a twin may have committed while this one waited for it.
         answers |= replayed_predictions(orders)
         answers |= refused_payers(orders, payers)
-        wanted = [one for one in orders if one.prediction_id not in answers]
-        holds = billing.place_holds([reservation_for(one, payers) for one in wanted])
-        pairs = list(zip(wanted, holds, strict=True))
-        answers |= {one.prediction_id: hold for one, hold in pairs if not isinstance(hold, Hold)}
-        answers |= stored_predictions(
-            [(one, hold) for one, hold in pairs if isinstance(hold, Hold)]
-        )
+        granted: list[tuple[Order, billing.Reservation]] = []
+        for one in orders:
+            if one.prediction_id not in answers:
+                reservation = reservation_for(one, payers)
+                if refusal := billing.reserve(reservation):
+                    answers[one.prediction_id] = refusal
+                else:
+                    granted.append((one, reservation))
+        answers |= stored_predictions(granted)
         # A NOTIFY inside the transaction would serialise every commit, and who limits how long it
         # waits for a lock has begun one around this.
         transaction.on_commit(submitted.send)
@@ -190,29 +192,34 @@ def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reserva
     return billing.Reservation(payers[one.user_id], one.submission.amount, reference)
 
 
-def stored_predictions(accepted: Sequence[tuple[Order, Hold]]) -> dict[UUID, Prediction]:
-    """Write what was accepted in one statement; times are the database's."""
-    predictions = {one.prediction_id: prediction_of(one, hold) for one, hold in accepted}
-    if not predictions:
+def stored_predictions(
+    granted: Sequence[tuple[Order, billing.Reservation]],
+) -> dict[UUID, Prediction]:
+    """Write predictions and their holds in one message; times are the database's."""
+    if not granted:
         return {}
+    predictions = {one.prediction_id: prediction_of(one) for one, _ in granted}
+    reservations = {one.prediction_id: reservation for one, reservation in granted}
     columns = [
         [getattr(prediction, name) for prediction in predictions.values()] for name in WRITTEN
     ]
     metadata = [msgspec.json.encode(made.metadata).decode() for made in predictions.values()]
-    patience_seconds = [one.cancel_after_seconds for one, _ in accepted]
-    for prediction_id, created_at, deadline in STORE.run(*columns, metadata, patience_seconds):
-        predictions[prediction_id].created_at = created_at
-        predictions[prediction_id].deadline = deadline
+    patience_seconds = [one.cancel_after_seconds for one, _ in granted]
+    store = STORE, *columns, metadata, patience_seconds, HELD_FOR
+    written = billing.write_holds(list(reservations.values()), then=[store])
+    for prediction_id, hold_id, created_at, deadline in written:
+        prediction = predictions[prediction_id]
+        prediction.hold = reservations[prediction_id].as_hold(hold_id)
+        prediction.created_at, prediction.deadline = created_at, deadline
     return predictions
 
 
-def prediction_of(one: Order, hold: Hold) -> Prediction:
+def prediction_of(one: Order) -> Prediction:
     submission = one.submission
     return Prediction(
         id=one.prediction_id,
         user_id=one.user_id,
         version=submission.version,
-        hold=hold,
         source=one.source,
         input=one.text,
         rows_total=submission.rows_total,
@@ -227,21 +234,21 @@ def prediction_of(one: Order, hold: Hold) -> Prediction:
 
 
 WRITTEN = (
-    *("id", "user_id", "version_id", "hold_id", "source", "input", "rows_total", "rows_valid"),
+    *("id", "user_id", "version_id", "source", "input", "rows_total", "rows_valid"),
     *("price", "explain", "request_id", "idempotency_key", "fingerprint"),
 )
 STORE = Statement(
     "store_predictions",
     [
-        *("uuid[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "text[]", "int[]", "int[]"),
-        *("bigint[]", "bool[]", "text[]", "text[]", "text[]", "jsonb[]", "float8[]"),
+        *("uuid[]", "bigint[]", "bigint[]", "text[]", "text[]", "int[]", "int[]"),
+        *("bigint[]", "bool[]", "text[]", "text[]", "text[]", "jsonb[]", "float8[]", "text"),
     ],
     """
 WITH accepted AS (
     SELECT * FROM unnest(
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
     ) AS accepted (
-        id, user_id, version_id, hold_id, source, input, rows_total,
+        id, user_id, version_id, source, input, rows_total,
         rows_valid, price, explain, request_id, idempotency_key, fingerprint, metadata,
         cancel_after_seconds
     )
@@ -251,12 +258,15 @@ INSERT INTO predictions_prediction (
     request_id, idempotency_key, fingerprint, metadata, deadline,
     status, error, error_code, cost, attempt, data_removed
 )
-SELECT id, user_id, version_id, hold_id, source, input, rows_total, rows_valid, price, explain,
+SELECT id, user_id, version_id,
+       (SELECT hold.id FROM billing_hold AS hold
+        WHERE hold.reference_type = $15 AND hold.reference_id = accepted.id::text),
+       source, input, rows_total, rows_valid, price, explain,
        request_id, idempotency_key, fingerprint, metadata,
        statement_timestamp() + make_interval(secs => cancel_after_seconds),
        'starting', '', '', 0, 0, false
 FROM accepted
-RETURNING id, created_at, deadline
+RETURNING id, hold_id, created_at, deadline
 """,
 )
 
