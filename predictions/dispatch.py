@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from mlservice.lib.prepared import Statement
+from mlservice.lib.commits import UNHURRIED
+from mlservice.lib.prepared import Statement, run_in_turn
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
 from predictions.services import AS_CLAIM, Claim, Status
@@ -40,10 +41,11 @@ def mark_group(
     Users take turns; what was tried before goes alone, so that a row which kills its
     process is found and its neighbours are spared.
     """
-    marked = MARK_GROUP.run(
+    chosen_by = (
         *(group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk),
         max_predictions,
     )
+    marked = run_in_turn(UNHURRIED, (MARK_GROUP, *chosen_by))
     ids, rows, asked_by = zip(*marked, strict=True) if marked else ((), (), ())
     return Group(list(ids), sum(rows), list(asked_by))
 
@@ -60,7 +62,8 @@ def take_group(
     lease = claimed_by, settings.PREDICTION_LEASE_SECONDS
     patience = MESSAGE_SECONDS if gives_way else None
     chosen_by = group_id, *limits, lane.is_bulk, None
-    return [Claim(*row) for row in TAKE_GROUP.run(*chosen_by, *lease, patience)]
+    taken = run_in_turn(UNHURRIED, (TAKE_GROUP, *chosen_by, *lease, patience))
+    return [Claim(*row) for row in taken]
 
 
 # What goes together next. Ranking and locking stand apart: FOR UPDATE is refused beside a window

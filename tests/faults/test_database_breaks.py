@@ -1,12 +1,14 @@
 """The database stops, crashes, or comes back from a backup: polite refusals, then work goes on."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.live import execute
-from tests.faults.clients import Client
+from tests.faults.clients import Client, Load
 from tests.faults.conftest import LoadMaker
 from tests.faults.form import PREDICTIONS
 from tests.faults.invariants import assert_all_succeeded, wait_for_quiet
@@ -14,6 +16,8 @@ from tests.faults.stack import DATABASE, STANDARD, Stack
 
 AWAY_SECONDS = 2
 RECOVERED_SECONDS = 10
+# A beat of a worker may write the log out just then.
+TRIES = 5
 CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
 CLOCK = "SELECT clock_timestamp()"
 SEND_A_DUTY = "from mlservice.celery import app; app.send_task('billing.expire_top_ups')"
@@ -21,9 +25,10 @@ FINISHED_SINCE = """SELECT count(*) FROM predictions_prediction
                     WHERE created_at > %s AND status = 'succeeded'"""
 
 
-def restart(stack: Stack) -> None:
+def restart(stack: Stack, **options: str) -> None:
     stack.postgres.stop()
     time.sleep(AWAY_SECONDS)
+    stack.postgres.options |= options
     stack.postgres.start()
 
 
@@ -63,6 +68,50 @@ def test_a_database_that_restarts_is_met_with_polite_refusals(
     assert {name: stack.service.processes[name].pid for name in STANDARD} == pids
     assert all(stack.service.is_running(name) for name in STANDARD)
     assert_all_succeeded(stack, sent)
+
+
+@pytest.fixture
+def hesitant(workerless: Stack) -> Iterator[Stack]:
+    """A database that brings to the disk only what somebody waits for."""
+    restart(workerless, wal_writer_delay="10s")
+    yield workerless
+    restart(workerless, wal_writer_delay="200ms")
+
+
+def test_a_claim_that_a_crash_undoes_is_made_again_and_paid_once(
+    hesitant: Stack, load: LoadMaker, people: list[Client]
+) -> None:
+    """The guard: who claims does not wait for the disk, and only one of two claims can settle."""
+    stack = hesitant
+    stack.alter_worker(FAILPOINTS="claim_2=sleep:1.5")
+    sent = load(0)
+
+    is_undone = any(loses_its_claim(stack, people[0], sent) for _ in range(TRIES))
+    sent.count = len(sent.ids)
+    wait_for_quiet(stack, sent)
+
+    assert is_undone
+    assert_all_succeeded(stack, sent)
+
+
+def loses_its_claim(stack: Stack, client: Client, sent: Load) -> bool:
+    """Crash the database while a child holds a prediction; say whether it knows of no claim."""
+    answer, document = client.send(sent.bodies[0], root=client.root)
+    assert document is not None, answer
+    sent.accepted[document["id"]] = document
+    stack.service.wait_until(lambda: attempts(stack, document) == 1, "a child has claimed it")
+    stack.postgres.crash()
+    stack.postgres.start()
+    is_undone = attempts(stack, document) == 0
+    stack.service.wait_until(stack.service.is_ready, "the web process is ready again")
+    return is_undone
+
+
+def attempts(stack: Stack, document: dict[str, Any]) -> int:
+    [(attempt,)] = stack.query(
+        "SELECT attempt FROM predictions_prediction WHERE id = %s", document["id"]
+    )
+    return int(attempt)
 
 
 def test_every_duty_is_done_after_a_database_that_died(stack: Stack, people: list[Client]) -> None:
