@@ -199,9 +199,8 @@ def place_hold(*, wallet: Wallet, amount: int, reference: tuple[str, str]) -> Ho
 def reserve(wanted: Reservation) -> DomainError | None:
     """Count credits as held of a wallet that the caller has locked, or say why they cannot be.
 
-    In memory alone, so that the next one of the same wallet is judged by what is left: what is
-    granted is to be written (`write_holds`). A refusal is a WalletFrozen, InsufficientCredits or
-    SpendingCapReached.
+    In memory alone, so that the next one of the same wallet is judged by what is left;
+    `write_holds` writes it. A refusal is a WalletFrozen, InsufficientCredits or SpendingCapReached.
     """
     wallet, amount = wanted.wallet, wanted.amount
     if wallet.is_frozen:
@@ -216,16 +215,19 @@ def reserve(wanted: Reservation) -> DomainError | None:
     return None
 
 
-def write_holds(granted: Sequence[Reservation], *, then: Sequence[Call] = ()) -> list[Any]:
-    """Write the holds of reservations that were granted; return the id of each, in their order.
+def write_holds(
+    reserved: Sequence[Reservation], *, then: Sequence[Call] = ()
+) -> list[tuple[Any, ...]]:
+    """Write the holds of what was reserved; return a row with the id of each.
 
-    then: statements that run after it, in the same message; return the rows of the last.
+    then: statements that run after it, in the same message, and find a hold by its reference;
+    return the rows of the last.
     """
     columns = [
-        [one.wallet.pk for one in granted],
-        [one.amount for one in granted],
-        [one.reference[0] for one in granted],
-        [one.reference[1] for one in granted],
+        [one.wallet.pk for one in reserved],
+        [one.amount for one in reserved],
+        [one.reference[0] for one in reserved],
+        [one.reference[1] for one in reserved],
     ]
     return run_in_turn((PLACE_HOLDS, *columns), *then)
 

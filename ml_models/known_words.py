@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
+from ml_models.parts import dense
+
 # What is kept grows with their square: 8 MB for so many in one column.
 WORDS_KEPT = 1_000
 
@@ -28,7 +30,7 @@ class KnownWords:
 
     def transform(self, rows: Any) -> Any:
         """Return n rows of features; what is not known is left to the encoder."""
-        if not isinstance(rows, np.ndarray) or not len(rows):
+        if not isinstance(rows, np.ndarray) or rows.ndim != 2 or not len(rows):
             return self.encoder.transform(rows)
         try:
             found = [
@@ -38,10 +40,6 @@ class KnownWords:
         except (KeyError, TypeError, ValueError):
             return self.encoder.transform(rows)
         return np.hstack([of[at] for of, at in zip(self.features, found, strict=True)])
-
-
-def dense(features: Any) -> Any:
-    return features.toarray() if hasattr(features, "toarray") else features
 
 
 def has_words(transformer: Any) -> bool:

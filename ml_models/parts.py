@@ -28,6 +28,10 @@ def transformed(rows: Any, transformers: Iterable[Any]) -> Any:
     return rows
 
 
+def dense(features: Any) -> Any:
+    return features.toarray() if hasattr(features, "toarray") else features
+
+
 class Parts:
     """An estimator taken apart: what makes features of rows, what scores them, what follows."""
 

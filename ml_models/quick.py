@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from ml_models.forests import WalkedForest, is_walkable
 from ml_models.formats import Estimator
-from ml_models.known_words import KnownWords, dense, has_words
-from ml_models.parts import SEARCHES, transformed, transformers_of
+from ml_models.known_words import KnownWords, has_words
+from ml_models.parts import SEARCHES, dense, transformed, transformers_of
 from ml_models.quick_numbers import (
     QuickFunction,
     QuickLine,
@@ -54,7 +54,11 @@ class QuickPipeline:
     """A fitted pipeline: its transformers one after another, then what predicts."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self.transformers = [quick_transformer(one) for one in transformers_of(pipeline)]
+        # What is sparse stays so: the next step may add it up in another order, or need it so.
+        self.transformers = [
+            one if getattr(one, "sparse_output", False) else quick_transformer(one)
+            for one in transformers_of(pipeline)
+        ]
         self.last: Any = quick(pipeline.steps[-1][1])
 
     def predict(self, rows: Any) -> Any:

@@ -15,9 +15,12 @@ from ml_models.parts import Numbers
 LINES = (LinearRegression, Ridge, Lasso, ElasticNet)
 
 
-def finite(rows: Any, *, width: int) -> Numbers | None:
-    """Return what scikit-learn makes of rows of finite numbers; None for what it has to judge."""
-    if type(rows) is not np.ndarray or not len(rows) or rows.shape[1:] != (width,):
+def finite(rows: Any, *, width: int | None) -> Numbers | None:
+    """Return what scikit-learn makes of rows of finite numbers; None for what it has to judge.
+
+    width: how many numbers a row must have; without it there is no telling.
+    """
+    if type(rows) is not np.ndarray or rows.shape[1:] != (width,) or not len(rows):
         return None
     if rows.dtype == object:
         try:
@@ -27,6 +30,12 @@ def finite(rows: Any, *, width: int) -> Numbers | None:
     return rows if rows.dtype == np.float64 and np.isfinite(rows).all() else None
 
 
+def width_of(step: Any) -> int | None:
+    """Return how many numbers it learnt from; what was put together by hand may not say so."""
+    width: int | None = getattr(step, "n_features_in_", None)
+    return width
+
+
 class QuickFunction:
     """A fitted function transformer that checks what it is given."""
 
@@ -34,7 +43,7 @@ class QuickFunction:
         self.whole = transformer
 
     def transform(self, rows: Any) -> Any:
-        numbers = finite(rows, width=self.whole.n_features_in_)
+        numbers = finite(rows, width=width_of(self.whole))
         if numbers is None:
             return self.whole.transform(rows)
         return numbers if self.whole.func is None else self.whole.func(numbers)
@@ -47,7 +56,7 @@ class QuickLine:
         self.whole = line
 
     def predict(self, features: Any) -> Any:
-        numbers = finite(features, width=self.whole.n_features_in_)
+        numbers = finite(features, width=width_of(self.whole))
         if numbers is None:
             return self.whole.predict(features)
         return numbers @ self.whole.coef_.T + self.whole.intercept_
@@ -64,13 +73,15 @@ class QuickTarget:
         self.bring_back = whole.transformer_.inverse_func
 
     def predict(self, features: Any) -> Any:
-        scores = np.asarray(self.regressor.predict(features))
-        numbers = finite(scores.reshape(len(scores), -1), width=1)
-        # Those of several targets stand in columns.
-        if numbers is None or self.whole._training_dim != 1:
-            return self.whole.predict(features)
-        answers = numbers if self.bring_back is None else self.bring_back(numbers)
-        return answers.squeeze(axis=1) if answers.shape == numbers.shape else answers
+        scores = self.regressor.predict(features)
+        column = scores.reshape(-1, 1) if scores.ndim == 1 else scores
+        numbers = finite(column, width=1)
+        if numbers is None:
+            answers = self.whole.transformer_.inverse_transform(column)
+        else:
+            answers = numbers if self.bring_back is None else self.bring_back(numbers)
+        is_single = self.whole._training_dim == 1 and answers.ndim == 2 and answers.shape[1] == 1
+        return answers.squeeze(axis=1) if is_single else answers
 
 
 def is_quick_function(transformer: Any) -> bool:
@@ -78,6 +89,7 @@ def is_quick_function(transformer: Any) -> bool:
         type(transformer) is FunctionTransformer
         and transformer.validate
         and not transformer.kw_args
+        and transformer.feature_names_out is None
         and not hasattr(transformer, "_sklearn_output_config")
     )
 

@@ -51,8 +51,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Stays a moment with whoever has been answered, and on a stop takes all that have connected.
 
     gunicorn gives each connection back to its event loop after an answer, and on a stop leaves the
-    listener open until it has drained: whoever has connected meanwhile is cut off. Nobody connects
-    between the last look and the close, see `turn_newcomers_away`.
+    listener open until it has drained: whoever has connected meanwhile is cut off. That nobody
+    connects between the last look and the close is seen to before, see `turn_newcomers_away`.
     """
 
     def handle(self, connection: Any) -> Any:
@@ -96,12 +96,14 @@ worker_class = Worker
 # Of Linux: <asm-generic/socket.h>. A filter is a program of <linux/filter.h>, an instruction a
 # line: code, steps ahead if true, steps ahead if false, operand.
 SO_ATTACH_FILTER = 26
-DROP_FIRST_PACKETS = (
-    struct.pack("HBBI", 0x30, 0, 0, 13)  # read the byte of flags in the header of TCP
-    + struct.pack("HBBI", 0x45, 0, 1, 0x02)  # does it open a connection (SYN)?
-    + struct.pack("HBBI", 0x06, 0, 0, 0)  # then drop the packet
-    + struct.pack("HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # else take all of it
-)
+# This one reads the byte of flags in the header of TCP, asks whether the packet opens a connection
+# (SYN), drops it then, and else takes all of it.
+DROP_FIRST_PACKETS = [
+    (0x30, 0, 0, 13),
+    (0x45, 0, 1, 0x02),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, 0xFFFFFFFF),
+]
 # By then those who had begun to connect have done so, or are too far away for any wait.
 CONNECTED_AFTER_SECONDS = 0.1
 
@@ -109,12 +111,13 @@ CONNECTED_AFTER_SECONDS = 0.1
 def turn_newcomers_away(listeners: list[Any]) -> None:
     """Let nobody begin to connect, so that a close cuts off nobody; elsewhere than on Linux, pass.
 
-    Their systems ask once more a second later, and find the listener closed or the next one.
+    Their systems ask again a second later, and are refused by then, or find the next listener.
     """
     if sys.platform != "linux":
         return
-    program = ctypes.create_string_buffer(DROP_FIRST_PACKETS)
-    filter_ = struct.pack("HP", len(DROP_FIRST_PACKETS) // 8, ctypes.addressof(program))
+    packed = b"".join(struct.pack("HBBI", *line) for line in DROP_FIRST_PACKETS)
+    program = ctypes.create_string_buffer(packed)
+    filter_ = struct.pack("HP", len(DROP_FIRST_PACKETS), ctypes.addressof(program))
     # A sandbox may know no filters: no reason not to stop.
     with suppress(OSError):
         for listener in listeners:
@@ -135,7 +138,8 @@ def when_ready(server: Any) -> None:
     stop = server.stop
 
     def turn_away_and_stop(graceful: bool = True) -> None:
-        if graceful and server.reexec_pid == server.master_pid == 0 and not server.systemd:
+        is_shared = server.reexec_pid != 0 or server.master_pid != 0 or server.systemd
+        if graceful and server.LISTENERS and not is_shared:
             turn_newcomers_away(server.LISTENERS)
         stop(graceful)
 

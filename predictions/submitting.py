@@ -79,6 +79,10 @@ class Order:
         return None if self.key.value is None else (self.user_id, self.key.value)
 
 
+# An order with the credits that are reserved for it.
+Reserved = tuple[Order, billing.Reservation]
+
+
 def prepare_submission(
     *,
     model: str,
@@ -158,15 +162,10 @@ def submit_predictions(
         # Looked for under the lock: a twin may have committed while this one waited for it.
         answers |= replayed_predictions(orders)
         answers |= refused_payers(orders, payers)
-        granted: list[tuple[Order, billing.Reservation]] = []
-        for one in orders:
-            if one.prediction_id not in answers:
-                reservation = reservation_for(one, payers)
-                if refusal := billing.reserve(reservation):
-                    answers[one.prediction_id] = refusal
-                else:
-                    granted.append((one, reservation))
-        answers |= stored_predictions(granted)
+        wanted = [one for one in orders if one.prediction_id not in answers]
+        reserved, refused = reserved_credits(wanted, payers)
+        answers |= refused
+        answers |= stored_predictions(reserved)
         # A NOTIFY inside the transaction would serialise every commit, and who limits how long it
         # waits for a lock has begun one around this.
         transaction.on_commit(submitted.send)
@@ -187,24 +186,35 @@ def refused_payer(one: Order, wallet: Wallet | None) -> Exception | None:
     return None
 
 
+def reserved_credits(
+    wanted: Sequence[Order], payers: Mapping[int, Wallet]
+) -> tuple[list[Reserved], dict[UUID, Exception]]:
+    """Reserve the price of each, one after another; return those reserved, and the refusals."""
+    asked = [(one, reservation_for(one, payers)) for one in wanted]
+    refused: dict[UUID, Exception] = {
+        one.prediction_id: refusal
+        for one, reservation in asked
+        if (refusal := billing.reserve(reservation))
+    }
+    return [pair for pair in asked if pair[0].prediction_id not in refused], refused
+
+
 def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reservation:
     reference = (HELD_FOR, str(one.prediction_id))
     return billing.Reservation(payers[one.user_id], one.submission.amount, reference)
 
 
-def stored_predictions(
-    granted: Sequence[tuple[Order, billing.Reservation]],
-) -> dict[UUID, Prediction]:
+def stored_predictions(reserved: Sequence[Reserved]) -> dict[UUID, Prediction]:
     """Write predictions and their holds in one message; times are the database's."""
-    if not granted:
+    if not reserved:
         return {}
-    predictions = {one.prediction_id: prediction_of(one) for one, _ in granted}
-    reservations = {one.prediction_id: reservation for one, reservation in granted}
+    predictions = {one.prediction_id: prediction_of(one) for one, _ in reserved}
+    reservations = {one.prediction_id: reservation for one, reservation in reserved}
     columns = [
         [getattr(prediction, name) for prediction in predictions.values()] for name in WRITTEN
     ]
     metadata = [msgspec.json.encode(made.metadata).decode() for made in predictions.values()]
-    patience_seconds = [one.cancel_after_seconds for one, _ in granted]
+    patience_seconds = [one.cancel_after_seconds for one, _ in reserved]
     store = STORE, *columns, metadata, patience_seconds, HELD_FOR
     written = billing.write_holds(list(reservations.values()), then=[store])
     for prediction_id, hold_id, created_at, deadline in written:

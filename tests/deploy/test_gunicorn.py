@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import selectors
 import signal
 import socket
 import sys
@@ -119,6 +120,35 @@ def test_on_a_stop_nobody_connects_any_more_and_who_has_is_answered(
             waiting_client.shutdown(socket.SHUT_WR)
             with accepted.makefile("rb") as content:
                 assert content.read() == b"all of it" * 10_000
+
+
+def test_on_a_stop_a_worker_takes_all_that_wait_and_closes_its_listener(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+) -> None:
+    worker_class = read(monkeypatch)["Worker"]
+    worker = worker_class.__new__(worker_class)
+    taken: list[Any] = []
+    vars(worker).update(
+        alive=True,
+        sockets=[listener],
+        poller=selectors.DefaultSelector(),
+        nr_conns=0,
+        cfg=None,
+        _accepting=False,
+        enqueue_req=taken.append,
+    )
+    worker.set_accept_enabled(enabled=True)
+    address = listener.getsockname()
+    with connect(listener), connect(listener):
+        worker.alive = False
+        worker.set_accept_enabled(enabled=False)
+
+        assert len(taken) == worker.nr_conns == 2
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+    worker.poller.close()
+    for one in taken:
+        one.sock.close()
 
 
 @pytest.mark.parametrize("altered", [{"reexec_pid": 7}, {"master_pid": 7}, {"systemd": True}])

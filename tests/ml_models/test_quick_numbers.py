@@ -1,16 +1,25 @@
 """Steps that are spared checks of finite numbers answer as before, to the last bit."""
 
 import re
+from copy import copy
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 from ml_models.inference import on_one_thread
 from ml_models.pipeline.configuration import BUILD
@@ -44,8 +53,9 @@ def told(ask: Any, rows: Any) -> tuple[Any, ...]:
 
 
 def assert_alike(ours: Any, theirs: Any, rows: Any) -> None:
+    """Ask both of a copy: a step may work in place."""
     name = "predict" if hasattr(theirs, "predict") else "transform"
-    assert told(getattr(ours, name), rows) == told(getattr(theirs, name), rows)
+    assert told(getattr(ours, name), copy(rows)) == told(getattr(theirs, name), copy(rows))
 
 
 def logged(regressor: Any) -> Any:
@@ -78,6 +88,7 @@ TARGETS = [
     logged(LinearRegression()),
     logged(RandomForestRegressor(5, random_state=1)),
     logged(make_pipeline(MinMaxScaler(), Ridge())),
+    logged(make_pipeline(StandardScaler(copy=False), LinearRegression())),
     TransformedTargetRegressor(LinearRegression()),
 ]
 ODD_ROWS = [
@@ -92,6 +103,7 @@ ODD_ROWS = [
     numbers(3)[0],
     numbers(3)[None],
     np.zeros((0, 5)),
+    np.array(1.0),
     np.array([["1", "2.5", "3e1", "4", "5"]]),
     np.array([["1", 2.5, True, 4, np.float32(5)]], dtype=object),
     np.array([[1, 2, "x", 4, 5]], dtype=object),
@@ -142,11 +154,29 @@ def test_a_transformed_target_is_brought_back_the_same(target: TransformedTarget
 
 
 @pytest.mark.parametrize("aim", [prices()[:, None], np.column_stack([prices(), prices(2)])])
-def test_targets_in_columns_are_brought_back_the_same(aim: Any) -> None:
-    target = logged(LinearRegression()).fit(numbers(), aim)
+@pytest.mark.parametrize("target", [TARGETS[0], TARGETS[3]], ids=named)
+def test_targets_in_columns_are_brought_back_the_same(target: Any, aim: Any) -> None:
+    target = clone(target).fit(numbers(), aim)
 
     for count in COUNTS:
         assert_alike(quick(target), target, numbers(count, 9))
+
+
+def test_a_step_that_works_in_place_is_asked_once_of_what_cannot_be_brought_back() -> None:
+    asked = []
+
+    def count_and_halve(rows: Any) -> Any:
+        asked.append(len(rows))
+        rows /= 2
+        return rows
+
+    halved = make_pipeline(FunctionTransformer(count_and_halve), LinearRegression())
+    target = logged(halved).fit(numbers(), prices())
+    target.regressor_[-1].intercept_ = np.inf
+    asked.clear()
+
+    assert told(quick(target).predict, numbers(2)) == told(target.predict, numbers(2))
+    assert asked == [2, 2]
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
@@ -166,6 +196,7 @@ def test_whatever_else_is_judged_as_there(step: Any, rows: Any) -> None:
         FunctionTransformer(np.log),
         FunctionTransformer(np.round, kw_args={"decimals": 1}, validate=True),
         FunctionTransformer(validate=True).set_output(transform="pandas"),
+        FunctionTransformer(validate=True, feature_names_out="one-to-one"),
         MinMaxScaler(),
     ],
     ids=named,
@@ -207,6 +238,39 @@ def test_the_steps_of_a_pipeline_and_the_parts_of_columns_are_asked_this_way() -
     assert isinstance(ours.last, QuickTarget)
     for rows in (numbers(9, 9), numbers(9, 9).astype(object), *ODD_ROWS):
         assert_alike(ours, estimator, rows)
+
+
+def words(count: int = 300) -> Any:
+    letters = np.array(list("abcdefghijkl"), dtype=object)
+    return letters[np.random.default_rng(count).integers(0, 12, size=(count, 9))]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [OneHotEncoder()],
+        [OneHotEncoder(sparse_output=False)],
+        [OrdinalEncoder()],
+        [OneHotEncoder(), FunctionTransformer(methodcaller("toarray"), accept_sparse=True)],
+    ],
+    ids=named,
+)
+@pytest.mark.parametrize("line", [LinearRegression(), Ridge()], ids=named)
+def test_an_encoder_before_a_line_makes_what_it_always_made(line: Any, steps: list[Any]) -> None:
+    estimator = make_pipeline(*map(clone, steps), line).fit(words(), prices())
+
+    for count in COUNTS:
+        assert_alike(quick(estimator), estimator, words(count))
+
+
+def test_what_was_put_together_by_hand_answers_as_there() -> None:
+    line = LinearRegression()
+    line.coef_, line.intercept_ = np.array([1.0, 2, 3, 4, 5]), 1.0
+    logarithm = FunctionTransformer(np.log, validate=True)
+    fitted = LinearRegression().fit(np.log(numbers()), prices())
+
+    for estimator in (line, Pipeline([("log", logarithm), ("line", fitted)])):
+        assert_alike(quick(estimator), estimator, numbers(3))
 
 
 def test_the_regression_that_ships_says_the_same_of_rows_it_has_not_learnt() -> None:

@@ -12,6 +12,7 @@ MESSAGES = "tests/faults/test_messages_go_wrong.py"
 MODELS = "tests/faults/test_models_break.py"
 CLOCKS = "tests/faults/test_clocks_differ.py"
 CLIENTS = "tests/faults/test_clients_and_restarts.py"
+GUNICORN = "tests/deploy/test_gunicorn.py"
 
 MUTANTS = [
     Mutant(
@@ -62,7 +63,21 @@ MUTANTS = [
         path="mlservice/gunicorn.py",
         old="            self.close_listeners()\n",
         new="            pass\n",
-        killed_by=f"{CLIENTS}::test_a_rolling_restart_shows_clients_nothing_but_retryable_answers",
+        killed_by=f"{GUNICORN}::test_on_a_stop_a_worker_takes_all_that_wait_and_closes_its_listener",
+    ),
+    Mutant(
+        name="newcomers connect to a listener that is about to close",
+        path="mlservice/gunicorn.py",
+        old="            turn_newcomers_away(server.LISTENERS)\n",
+        new="            pass\n",
+        killed_by=f"{GUNICORN}::test_on_a_stop_nobody_connects_any_more_and_who_has_is_answered",
+    ),
+    Mutant(
+        name="a claim waits for the disk",
+        path="mlservice/lib/commits.py",
+        old="'synchronous_commit', 'off'",
+        new="'synchronous_commit', 'on'",
+        killed_by=f"{DATABASE}::test_a_claim_that_a_crash_undoes_is_made_again_and_paid_once",
     ),
     Mutant(
         name="the relay keeps a dead connection",
@@ -176,12 +191,13 @@ MUTANTS = [
     Mutant(
         name="leases go by the worker's clock",
         path="predictions/services.py",
-        old="    taken = CLAIM.run(",
+        old="    taken = run_in_turn(UNHURRIED, (CLAIM,",
         new="    sql = CLAIM.sql.replace(\n"
         '        "lease_expires_at = statement_timestamp()",\n'
         "        f\"lease_expires_at = to_timestamp({__import__('time').time()})\",\n"
         "    )\n"
-        '    taken = Statement("claim_by_own_clock", CLAIM.types, sql).run(',
+        '    own = Statement("claim_by_own_clock", CLAIM.types, sql)\n'
+        "    taken = run_in_turn(UNHURRIED, (own,",
         killed_by=f"{CLOCKS}::test_a_worker_whose_clock_is_an_hour_wrong_keeps_its_leases[-1]",
     ),
     Mutant(
