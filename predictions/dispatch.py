@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from mlservice.lib.commits import UNHURRIED
+from mlservice.lib.commits import WITHOUT_THE_DISK
 from mlservice.lib.prepared import Statement, run_in_turn
 from predictions.lanes import INTERACTIVE, Lane
 from predictions.models import Prediction, PredictionQuerySet, Worker
@@ -45,7 +45,7 @@ def mark_group(
         *(group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk),
         max_predictions,
     )
-    marked = run_in_turn(UNHURRIED, (MARK_GROUP, *chosen_by))
+    marked = run_in_turn(WITHOUT_THE_DISK, (MARK_GROUP, *chosen_by))
     ids, rows, asked_by = zip(*marked, strict=True) if marked else ((), (), ())
     return Group(list(ids), sum(rows), list(asked_by))
 
@@ -56,13 +56,14 @@ def take_group(
     """Mark and claim at once what waits in a lane, as part of the group a child is at already.
 
     To the relay the child is as busy as before. One that gives way takes nothing while a message
-    waits, for there may be no other child to go to it.
+    waits, for there may be no other child to go to it. What a crash of the database undoes waits
+    unmarked again; of two that then hold the same attempt, one can settle.
     """
     limits = settings.PREDICTION_GROUP_MAX_ROWS, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS
     lease = claimed_by, settings.PREDICTION_LEASE_SECONDS
     patience = MESSAGE_SECONDS if gives_way else None
     chosen_by = group_id, *limits, lane.is_bulk, None
-    taken = run_in_turn(UNHURRIED, (TAKE_GROUP, *chosen_by, *lease, patience))
+    taken = run_in_turn(WITHOUT_THE_DISK, (TAKE_GROUP, *chosen_by, *lease, patience))
     return [Claim(*row) for row in taken]
 
 

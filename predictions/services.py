@@ -12,10 +12,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from billing import services as billing
-from mlservice.lib.commits import UNHURRIED
 from mlservice.lib.failpoints import failpoint
 from mlservice.lib.logging import few
-from mlservice.lib.prepared import Statement, run_in_turn
+from mlservice.lib.prepared import Statement
 from mlservice.lib.tracing import step
 from predictions import counting, endings
 from predictions.endings import Ending
@@ -72,12 +71,10 @@ def claim(
 
     Time is the database's; a second delivery of the same ids finds nothing left. With a
     `group_id` only what is still in that group is taken: a message that comes again after
-    its rows were given back must not bring together what is to go alone. A claim does not wait for
-    the disk: one that a crash undoes is made again, and only one of the two can settle.
+    its rows were given back must not bring together what is to go alone.
     """
     failpoint("claim_1")
-    lease = claimed_by, settings.PREDICTION_LEASE_SECONDS
-    taken = run_in_turn(UNHURRIED, (CLAIM, list(prediction_ids), group_id, *lease))
+    taken = CLAIM.run(list(prediction_ids), group_id, claimed_by, settings.PREDICTION_LEASE_SECONDS)
     failpoint("claim_2")
     return [Claim(*row) for row in taken]
 

@@ -293,8 +293,8 @@ def test_an_accepted_request_asks_about_its_user_within_the_transaction_alone(
     [locked] = [sql for sql in asked if "FOR UPDATE" in sql]
     assert [sql for sql in asked if "accounts_user" in sql] == [locked]
     assert locked.index("FOR UPDATE;") < locked.index("accounts_user")
-    # The wallet locked, then read with its user; the hold placed; the prediction stored.
-    assert len([sql for sql in asked if "SAVEPOINT" not in sql]) == 3
+    # The wallet locked, then read with its user; the hold placed and the prediction stored.
+    assert len([sql for sql in asked if "SAVEPOINT" not in sql]) == 2
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(

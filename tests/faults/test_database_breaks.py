@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests.faults.stack import DATABASE, STANDARD, Stack
 
 AWAY_SECONDS = 2
 RECOVERED_SECONDS = 10
+LONG_LEASE = {"PREDICTION_TIME_LIMIT_SECONDS": "30", "PREDICTION_LEASE_SECONDS": "40"}
 # A beat of a worker may write the log out just then.
 TRIES = 5
 CUT_OFF = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
@@ -78,15 +78,16 @@ def hesitant(workerless: Stack) -> Iterator[Stack]:
     restart(workerless, wal_writer_delay="200ms")
 
 
-def test_a_claim_that_a_crash_undoes_is_made_again_and_paid_once(
+def test_what_a_crash_undoes_of_work_under_way_is_done_again_and_paid_once(
     hesitant: Stack, load: LoadMaker, people: list[Client]
 ) -> None:
-    """The guard: who claims does not wait for the disk, and only one of two claims can settle."""
+    """The guard: who takes work along does not wait for the disk, and only one can settle."""
     stack = hesitant
-    stack.alter_worker(FAILPOINTS="claim_2=sleep:1.5")
+    # A child that has not been at it for long takes along what has come meanwhile.
+    stack.alter_worker(FAILPOINTS="predict_1=sleep:0.6", **LONG_LEASE)
     sent = load(0)
 
-    is_undone = any(loses_its_claim(stack, people[0], sent) for _ in range(TRIES))
+    is_undone = any(loses_what_was_taken(stack, people[0], sent) for _ in range(TRIES))
     sent.count = len(sent.ids)
     wait_for_quiet(stack, sent)
 
@@ -94,22 +95,31 @@ def test_a_claim_that_a_crash_undoes_is_made_again_and_paid_once(
     assert_all_succeeded(stack, sent)
 
 
-def loses_its_claim(stack: Stack, client: Client, sent: Load) -> bool:
-    """Crash the database while a child holds a prediction; say whether it knows of no claim."""
-    answer, document = client.send(sent.bodies[0], root=client.root)
-    assert document is not None, answer
-    sent.accepted[document["id"]] = document
-    stack.service.wait_until(lambda: attempts(stack, document) == 1, "a child has claimed it")
+def loses_what_was_taken(stack: Stack, client: Client, sent: Load) -> bool:
+    """Crash the database when a child has taken a second prediction; say whether that is undone."""
+    accepted(client, sent, stack)
+    stack.service.freeze("relay")
+    second = accepted(client, sent, stack)
     stack.postgres.crash()
     stack.postgres.start()
-    is_undone = attempts(stack, document) == 0
+    is_undone = attempts(stack, second) == 0
+    stack.service.thaw("relay")
     stack.service.wait_until(stack.service.is_ready, "the web process is ready again")
     return is_undone
 
 
-def attempts(stack: Stack, document: dict[str, Any]) -> int:
+def accepted(client: Client, sent: Load, stack: Stack) -> str:
+    """Send a prediction and return its id when a child has it."""
+    answer, document = client.send(sent.bodies[0], root=client.root)
+    assert document is not None, answer
+    sent.accepted[document["id"]] = document
+    stack.service.wait_until(lambda: attempts(stack, document["id"]) == 1, "a child has it")
+    return str(document["id"])
+
+
+def attempts(stack: Stack, prediction_id: str) -> int:
     [(attempt,)] = stack.query(
-        "SELECT attempt FROM predictions_prediction WHERE id = %s", document["id"]
+        "SELECT attempt FROM predictions_prediction WHERE id = %s", prediction_id
     )
     return int(attempt)
 

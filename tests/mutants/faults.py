@@ -1,6 +1,6 @@
-"""Mutants of what survives a fault: each guard that a fault test is there for, dropped.
+"""Mutants of what survives a fault: each guard that is there for one, dropped.
 
-Each run starts the whole service: `make mutants LIST=faults`.
+Nearly each run starts the whole service: `make mutants LIST=faults`.
 """
 
 from tests.mutants import Mutant
@@ -73,11 +73,19 @@ MUTANTS = [
         killed_by=f"{GUNICORN}::test_on_a_stop_nobody_connects_any_more_and_who_has_is_answered",
     ),
     Mutant(
-        name="a claim waits for the disk",
+        name="what is taken along waits for the disk",
         path="mlservice/lib/commits.py",
         old="'synchronous_commit', 'off'",
         new="'synchronous_commit', 'on'",
-        killed_by=f"{DATABASE}::test_a_claim_that_a_crash_undoes_is_made_again_and_paid_once",
+        killed_by=f"{DATABASE}::test_what_a_crash_undoes_of_work_under_way_is_done_again_and_paid_once",
+    ),
+    Mutant(
+        name="no settlement waits for the disk",
+        path="mlservice/lib/commits.py",
+        old="'off', true)",
+        new="'off', false)",
+        killed_by="tests/races/test_what_waits_for_the_disk.py"
+        "::test_whatever_follows_waits_for_the_disk",
     ),
     Mutant(
         name="the relay keeps a dead connection",
@@ -191,13 +199,12 @@ MUTANTS = [
     Mutant(
         name="leases go by the worker's clock",
         path="predictions/services.py",
-        old="    taken = run_in_turn(UNHURRIED, (CLAIM,",
+        old="    taken = CLAIM.run(",
         new="    sql = CLAIM.sql.replace(\n"
         '        "lease_expires_at = statement_timestamp()",\n'
         "        f\"lease_expires_at = to_timestamp({__import__('time').time()})\",\n"
         "    )\n"
-        '    own = Statement("claim_by_own_clock", CLAIM.types, sql)\n'
-        "    taken = run_in_turn(UNHURRIED, (own,",
+        '    taken = Statement("claim_by_own_clock", CLAIM.types, sql).run(',
         killed_by=f"{CLOCKS}::test_a_worker_whose_clock_is_an_hour_wrong_keeps_its_leases[-1]",
     ),
     Mutant(
