@@ -43,6 +43,20 @@ def without_locking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "lock_wallet", look)
 
 
+def judging_together(monkeypatch: pytest.MonkeyPatch, judged_by: Any, name: str) -> None:
+    """Let two have the answer that they judge by before either goes on."""
+    both_have_it, ask = meeting(2), getattr(judged_by, name)
+
+    def ask_and_meet(**about: Any) -> Any:
+        answer = ask(**about)
+        # What is asked lazily is asked now.
+        bool(answer)
+        both_have_it()
+        return answer
+
+    monkeypatch.setattr(judged_by, name, ask_and_meet)
+
+
 def unguarded(guarded: Statement, old: str, new: str) -> Statement:
     """Give a statement with its guard taken away."""
     assert guarded.sql.count(old) == 1
@@ -170,6 +184,7 @@ def test_without_the_lock_a_refund_is_given_twice_but_for_the_constraint(
     hold = charged_hold(make_user("alice", credits=10))
     operator = make_user("operator", is_staff=True)
     without_locking(monkeypatch)
+    judging_together(monkeypatch, Hold.objects, "get")
 
     answers = at_once([partial(give_back, hold, operator)] * 2)
 
@@ -211,6 +226,7 @@ def test_without_its_lock_an_adjustment_is_decided_twice_but_for_the_constraint(
 ) -> None:
     monkeypatch.setattr(adjustments, "_decide", lambda pk, *_: PendingAdjustment.objects.get(pk=pk))
     without_locking(monkeypatch)
+    judging_together(monkeypatch, LedgerEntry.objects, "filter")
 
     answers = at_once(decisions)
 
