@@ -31,11 +31,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from ml_models.forests import WalkedForest
 from ml_models.inference import on_one_thread
-from ml_models.pipeline.configuration import BUILD
 from ml_models.quick import QuickColumns, QuickPipeline, quick
-from ml_models.releases import read_release
-from ml_models.shapes import shaped
-from tests.ml_models.builders import ensure_built
+from tests.ml_models.alike import shipped
 
 REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
 CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
@@ -316,15 +313,8 @@ def test_any_other_estimator_is_left_alone(estimator: Any, aim: Callable[[], Any
 
 
 def test_the_forest_that_ships_says_the_same_of_rows_it_has_not_learnt() -> None:
-    import joblib
-
-    ensure_built()
-    release = read_release("random-forest")
-    estimator = on_one_thread(joblib.load(BUILD / "random-forest" / "model.joblib"))
-    columns = release.input_schema["properties"]
-    table = pd.read_csv(BUILD / "test.csv")[list(columns)].head(1_000)
-    rows = table.to_numpy(dtype=object).tolist()
-    features = shaped(rows, kind=release.input_kind, columns=columns)
+    estimator, rows, features_of = shipped("random-forest")
+    features = features_of(rows)
 
     ours = quick(estimator)
 
@@ -334,7 +324,7 @@ def test_the_forest_that_ships_says_the_same_of_rows_it_has_not_learnt() -> None
     assert last_of(ours).means(ours.features(features)) is not None
     assert_alike(ours.predict(features), estimator.predict(features))
     for row in rows[:20]:
-        one = shaped([row], kind=release.input_kind, columns=columns)
+        one = features_of([row])
         assert_alike(ours.predict(one), estimator.predict(one))
 
 

@@ -1,7 +1,6 @@
 """Steps that are spared checks of finite numbers answer as before, to the last bit."""
 
 import re
-from copy import copy
 from operator import methodcaller
 from typing import Any
 
@@ -21,13 +20,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from ml_models.inference import on_one_thread
-from ml_models.pipeline.configuration import BUILD
 from ml_models.quick import QuickPipeline, quick, quick_transformer
 from ml_models.quick_numbers import QuickFunction, QuickLine, QuickTarget
-from ml_models.releases import read_release
-from ml_models.shapes import shaped
-from tests.ml_models.builders import ensure_built
+from tests.ml_models.alike import assert_alike, shipped, told
 
 COUNTS = (1, 2, 7, 300)
 
@@ -38,24 +33,6 @@ def numbers(count: int = 300, seed: int = 1) -> Any:
 
 def prices(seed: int = 1) -> Any:
     return numbers(seed=seed) @ [1, 2, 0.01, 0.3, 5] + 1
-
-
-def told(ask: Any, rows: Any) -> tuple[Any, ...]:
-    """Return what is answered, with its type, shape and place in memory; or the error."""
-    try:
-        made = ask(rows)
-    except (ValueError, TypeError, OverflowError) as error:
-        return type(error), str(error)
-    if not isinstance(made, np.ndarray):
-        return type(made), str(made)
-    flags = made.flags.c_contiguous, made.flags.f_contiguous
-    return made.tobytes(), made.dtype, made.shape, flags
-
-
-def assert_alike(ours: Any, theirs: Any, rows: Any) -> None:
-    """Ask both of a copy: a step may work in place."""
-    name = "predict" if hasattr(theirs, "predict") else "transform"
-    assert told(getattr(ours, name), copy(rows)) == told(getattr(theirs, name), copy(rows))
 
 
 def logged(regressor: Any) -> Any:
@@ -274,19 +251,11 @@ def test_what_was_put_together_by_hand_answers_as_there() -> None:
 
 
 def test_the_regression_that_ships_says_the_same_of_rows_it_has_not_learnt() -> None:
-    import joblib
-
-    ensure_built()
-    release = read_release("linear-regression")
-    estimator = on_one_thread(joblib.load(BUILD / "linear-regression" / "model.joblib"))
-    columns = release.input_schema["properties"]
-    table = pd.read_csv(BUILD / "test.csv")[list(columns)].head(1_000)
-    rows = table.to_numpy(dtype=object).tolist()
+    estimator, rows, features_of = shipped("linear-regression")
 
     ours = quick(estimator)
 
     assert isinstance(ours, QuickPipeline)
     assert isinstance(ours.last, QuickTarget)
     for asked in (rows, *([row] for row in rows[:50])):
-        features = shaped(asked, kind=release.input_kind, columns=columns)
-        assert_alike(ours, estimator, features)
+        assert_alike(ours, estimator, features_of(asked))

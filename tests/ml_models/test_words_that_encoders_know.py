@@ -9,6 +9,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from ml_models.known_words import WORDS_KEPT, KnownWords, has_words
 from ml_models.quick import QuickColumns
+from tests.ml_models.alike import assert_alike
 
 SIZES, COLOURS, ANSWERS = ["S", "M", "L", "XL"], ["red", "green", "Ж", ""], ["yes", "no"]
 LEARNT = np.array(
@@ -41,19 +42,6 @@ def columns_of(encoder: Any, places: list[int]) -> ColumnTransformer:
     return ColumnTransformer([("words", encoder, places), numbers], sparse_threshold=0).fit(LEARNT)
 
 
-def assert_alike(columns: ColumnTransformer, rows: Any) -> None:
-    """Compare what both give, or the errors that they raise."""
-    told: list[Any] = []
-    for one in (QuickColumns(columns), columns):
-        try:
-            made = one.transform(rows)
-            in_memory = (made.flags.c_contiguous, made.flags.f_contiguous)
-            told.append((made.tolist(), made.dtype, made.shape, in_memory))
-        except (ValueError, TypeError) as error:
-            told.append((type(error), str(error)))
-    assert told[0] == told[1]
-
-
 def kept_words(columns: ColumnTransformer) -> bool:
     return isinstance(QuickColumns(columns).parts[0][0], KnownWords)
 
@@ -64,8 +52,8 @@ def test_what_it_makes_of_words_it_has_learnt_is_the_same(encoder: Any, count: i
     columns = columns_of(encoder, WORDS)
 
     assert kept_words(columns)
-    assert_alike(columns, LEARNT[:count])
-    assert_alike(columns, LEARNT[::-1][:count])
+    assert_alike(QuickColumns(columns), columns, LEARNT[:count])
+    assert_alike(QuickColumns(columns), columns, LEARNT[::-1][:count])
 
 
 @pytest.mark.filterwarnings("ignore:Found unknown categories")
@@ -79,15 +67,15 @@ def test_what_it_has_not_learnt_is_judged_by_the_encoder(encoder: Any, odd: Any)
         rows = LEARNT[:count].copy()
         rows[-1, 1] = odd
 
-        assert_alike(columns, rows)
+        assert_alike(QuickColumns(columns), columns, rows)
 
 
 @pytest.mark.parametrize("encoder", KEPT, ids=str)
 def test_no_rows_and_rows_of_another_width_are_refused_as_there(encoder: Any) -> None:
     columns = columns_of(encoder, WORDS)
 
-    assert_alike(columns, LEARNT[:0])
-    assert_alike(columns, LEARNT[:2, :3])
+    assert_alike(QuickColumns(columns), columns, LEARNT[:0])
+    assert_alike(QuickColumns(columns), columns, LEARNT[:2, :3])
 
 
 @pytest.mark.parametrize("encoder", LEFT, ids=str)
@@ -96,7 +84,7 @@ def test_any_other_transformer_is_asked_itself(encoder: Any) -> None:
     columns = columns_of(encoder, places)
 
     assert not kept_words(columns)
-    assert_alike(columns, LEARNT[:5])
+    assert_alike(QuickColumns(columns), columns, LEARNT[:5])
 
 
 @pytest.mark.parametrize("words", [[1, 2, 3], [1.5, 2.5], ["a", 1], ["a", None], ["a", np.nan]])
