@@ -122,7 +122,7 @@ def turn_newcomers_away(listeners: list[Any]) -> None:
     with suppress(OSError):
         for listener in listeners:
             listener.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
-    time.sleep(CONNECTED_AFTER_SECONDS)
+        time.sleep(CONNECTED_AFTER_SECONDS)
 
 
 def on_starting(server: Any) -> None:

@@ -41,10 +41,8 @@ def mark_group(
     Users take turns; what was tried before goes alone, so that a row which kills its
     process is found and its neighbours are spared.
     """
-    chosen_by = (
-        *(group_id, max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS, lane.is_bulk),
-        max_predictions,
-    )
+    limits = max_rows, GROUP_MAX_BYTES, settings.PREDICTION_BULK_ROWS
+    chosen_by = group_id, *limits, lane.is_bulk, max_predictions
     marked = run_in_turn(WITHOUT_THE_DISK, (MARK_GROUP, *chosen_by))
     ids, rows, asked_by = zip(*marked, strict=True) if marked else ((), (), ())
     return Group(list(ids), sum(rows), list(asked_by))

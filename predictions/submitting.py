@@ -190,13 +190,15 @@ def reserved_credits(
     wanted: Sequence[Order], payers: Mapping[int, Wallet]
 ) -> tuple[list[Reserved], dict[UUID, Exception]]:
     """Reserve the price of each, one after another; return those reserved, and the refusals."""
-    asked = [(one, reservation_for(one, payers)) for one in wanted]
-    refused: dict[UUID, Exception] = {
-        one.prediction_id: refusal
-        for one, reservation in asked
-        if (refusal := billing.reserve(reservation))
-    }
-    return [pair for pair in asked if pair[0].prediction_id not in refused], refused
+    reserved: list[Reserved] = []
+    refused: dict[UUID, Exception] = {}
+    for one in wanted:
+        reservation = reservation_for(one, payers)
+        if refusal := billing.reserve(reservation):
+            refused[one.prediction_id] = refusal
+        else:
+            reserved.append((one, reservation))
+    return reserved, refused
 
 
 def reservation_for(one: Order, payers: Mapping[int, Wallet]) -> billing.Reservation:
