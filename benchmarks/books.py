@@ -40,7 +40,6 @@ from billing.selectors import spendable
 from billing.services import set_spending_cap, wallet_of
 from billing.statements import month_before
 from mlservice.audit import audit
-from predictions.last_days import finished_on_days_over
 
 AUDIT_GOAL_SECONDS = 10.0
 READ_GOAL_MILLISECONDS = 50.0
@@ -179,7 +178,6 @@ def reads(owner: User) -> Iterator[tuple[str, Callable[[], Any]]]:
     }
     for name, address in pages.items():
         yield name, partial(seen, client, address)
-    yield "dashboard, the day's first look", partial(first_seen, client, "/dashboard")
     for name, address in calls.items():
         yield name, partial(seen, Client(headers=token), address)
     yield "what the cap leaves, asked by every hold", partial(spendable, wallet)
@@ -189,11 +187,6 @@ def seen(client: Client, address: str) -> None:
     answer = client.get(address)
     if answer.status_code != 200:
         raise SystemExit(f"{address}: {answer.status_code}")
-
-
-def first_seen(client: Client, address: str) -> None:
-    finished_on_days_over.cache_clear()
-    seen(client, address)
 
 
 def read(name: str, get: Callable[[], Any], runs: int) -> Measured:

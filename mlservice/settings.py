@@ -438,6 +438,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=30),
     },
     "expire-top-ups": {"task": "billing.expire_top_ups", "schedule": crontab(minute=15)},
+    "add-up-usage": {
+        "task": "predictions.add_up_usage",
+        "schedule": crontab(minute="*/15"),
+        "options": {"expires": 900},
+    },
     "audit-ledger": {"task": "mlservice.audit_ledger", "schedule": crontab(hour=3, minute=0)},
     # What a worker that was away missed is not made up for: the next round does it all.
     "tell-low-balances": {

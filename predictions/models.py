@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -233,6 +234,55 @@ class Pruning(models.Model):
 
     def __str__(self) -> str:
         return f"{self.removed} up to {self.reached}"
+
+
+class Usage(models.Model):
+    """What finished in a quarter of an hour: of one user, with one version.
+
+    `quarter` is when it began, `spent` credits. What finishes from `UsageMark.reached` on is not
+    added up yet.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", db_index=False)
+    quarter = models.DateTimeField()
+    spent = models.BigIntegerField()
+    succeeded = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            # What the dashboard adds up is read from the index alone.
+            models.UniqueConstraint(
+                fields=["user", "quarter", "version"],
+                include=["spent", "succeeded", "failed"],
+                name="usage_once_a_quarter",
+            ),
+        ]
+        indexes = [
+            # Rows are written as time passes, and go by their age.
+            BrinIndex(fields=["quarter"], name="usage_by_age", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quarter:%Y-%m-%d %H:%M}: {self.succeeded} succeeded, {self.failed} failed"
+
+
+class UsageMark(models.Model):
+    """How far usage is added up, in one row: whatever finished before `reached` is in `Usage`."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    reached = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="usage_has_one_mark"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reached:%Y-%m-%d %H:%M}"
 
 
 class DeadLetter(models.Model):

@@ -25,7 +25,6 @@ from ml_models.selectors import forget_found_versions
 from ml_models.services import publish_version
 from predictions import selectors, turns
 from predictions.accepting import shared
-from predictions.last_days import finished_on_days_over
 from predictions.models import Prediction
 from predictions.submitting import prepare_submission, submit_prediction
 
@@ -80,7 +79,6 @@ def fresh_caches() -> None:
     ask_again()
     selectors.forget_backlog()
     turns.forget_turns()
-    finished_on_days_over.cache_clear()
     cache.clear()
 
 

@@ -19,7 +19,7 @@ from mlservice.lib.charts import SMALLEST_BAR
 from mlservice.lib.ids import new_id
 from mlservice.site.spending import Spending, spend_of
 from predictions import runner
-from predictions.last_days import finished, finished_on_days_over
+from predictions.last_days import finished
 from predictions.models import Prediction
 from tests.conftest import make_prediction
 
@@ -70,7 +70,6 @@ def chart_in(shown: str) -> str:
 
 
 def queries_with(signed_in: Client) -> int:
-    finished_on_days_over.cache_clear()
     with CaptureQueriesContext(connection) as queries:
         assert signed_in.get("/dashboard").status_code == 200
     return len(queries)

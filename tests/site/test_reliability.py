@@ -263,11 +263,10 @@ def test_what_the_dashboard_adds_up_is_read_from_an_index_alone(
         cursor.execute("ANALYZE predictions_prediction")
 
     for query in (last_days.FINISHED, last_days.TOOK):
-        explained = (f"EXPLAIN {query}", alice.pk, last_days._days())
-        plan = "\n".join(row[0] for row in last_days._rows(*explained))
+        plan = "\n".join(row[0] for row in last_days._rows(f"EXPLAIN {query}", alice.pk))
 
         assert re.search("Index Only Scan (Backward )?using prediction_finished", plan)
-        assert "Seq Scan on predictions" not in plan
+        assert "Seq Scan on predictions_prediction" not in plan
 
 
 def test_the_queries_do_not_grow_with_the_predictions(page: PageOf, alice: User) -> None:
@@ -276,7 +275,6 @@ def test_the_queries_do_not_grow_with_the_predictions(page: PageOf, alice: User)
     for more in (3, 27):
         for number in range(more):
             make_ended(alice, days_ago=number, status="failed" if number % 2 else "succeeded")
-        last_days.finished_on_days_over.cache_clear()
         with CaptureQueriesContext(connection) as queries:
             dashboard(client)
         counts.append(len(queries))

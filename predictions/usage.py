@@ -1,0 +1,79 @@
+"""The only place that writes usage: what finished, added up by quarters of an hour."""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from predictions.last_days import DAYS
+from predictions.models import Usage, UsageMark
+
+# Every time zone in use begins its days at a quarter of an hour.
+QUARTER = timedelta(minutes=15)
+# The days that are told of, and one more: a day may have begun elsewhere in the world.
+KEPT = timedelta(days=DAYS + 1)
+STEP = timedelta(days=1)
+
+
+def add_up_usage(*, ends_at: float) -> int:
+    """Add up what finished since the mark, step by step; return how many rows that made.
+
+    Each step is kept by itself, and none is begun after `ends_at`, a monotonic time: the next run
+    goes on there. What is past its time goes.
+    """
+    made, until = 0, _certain()
+    while time.monotonic() <= ends_at and (rows := _step(until)) is not None:
+        made += rows
+    Usage.objects.filter(quarter__lt=until - KEPT).delete()
+    return made
+
+
+@transaction.atomic
+def _step(until: datetime) -> int | None:
+    """Add up one step, one run at a time; None when all until then is there."""
+    mark, _ = UsageMark.objects.select_for_update().get_or_create(
+        pk=1, defaults={"reached": until - KEPT}
+    )
+    began = max(mark.reached, until - KEPT)
+    if began >= until:
+        return None
+    ended = min(began + STEP, until)
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_UP, {"began": began, "ended": ended, "quarter": QUARTER})
+        made = cursor.rowcount
+    UsageMark.objects.filter(pk=1).update(reached=ended)
+    return made
+
+
+def _certain() -> datetime:
+    """Give the moment, at a quarter of an hour, before which nothing finishes any more.
+
+    A prediction finishes at a moment within the transaction that ends it, so whatever is not
+    committed yet will have finished after the oldest transaction began.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CERTAIN, {"quarter": QUARTER})
+        certain: datetime = cursor.fetchone()[0]
+    return certain
+
+
+CERTAIN = """
+SELECT date_bin(
+    %(quarter)s,
+    least(statement_timestamp() - %(quarter)s, (SELECT min(xact_start) FROM pg_stat_activity
+                                                WHERE datname = current_database())),
+    '2000-01-01 00:00+00')
+"""
+# One range of an index a user, and nothing but the index is read.
+ADD_UP = """
+INSERT INTO predictions_usage (user_id, version_id, quarter, spent, succeeded, failed)
+SELECT users.id, ended.*
+FROM accounts_user AS users CROSS JOIN LATERAL (
+    SELECT version_id, date_bin(%(quarter)s, completed_at, '2000-01-01 00:00+00'),
+           sum(cost)::bigint, count(*) FILTER (WHERE status = 'succeeded'),
+           count(*) FILTER (WHERE status = 'failed')
+    FROM predictions_prediction
+    WHERE user_id = users.id AND completed_at >= %(began)s AND completed_at < %(ended)s
+    GROUP BY 1, 2
+) AS ended
+"""
