@@ -39,8 +39,8 @@ def _step(until: datetime) -> int | None:
         return None
     ended = min(began + STEP, until)
     with connection.cursor() as cursor:
-        cursor.execute(ADD_UP, {"began": began, "ended": ended, "quarter": QUARTER})
-        made = cursor.rowcount
+        cursor.execute(ADD_UP, {"began": began, "ended": ended, "quarter": QUARTER.total_seconds()})
+        made: int = cursor.rowcount
     UsageMark.objects.filter(pk=1).update(reached=ended)
     return made
 
@@ -52,24 +52,24 @@ def _certain() -> datetime:
     committed yet will have finished after the oldest transaction began.
     """
     with connection.cursor() as cursor:
-        cursor.execute(CERTAIN, {"quarter": QUARTER})
+        cursor.execute(CERTAIN, {"quarter": QUARTER.total_seconds()})
         certain: datetime = cursor.fetchone()[0]
     return certain
 
 
 CERTAIN = """
-SELECT date_bin(
-    %(quarter)s,
-    least(statement_timestamp() - %(quarter)s, (SELECT min(xact_start) FROM pg_stat_activity
-                                                WHERE datname = current_database())),
-    '2000-01-01 00:00+00')
+SELECT date_bin(quarter, least(statement_timestamp() - quarter, oldest), '2000-01-01 00:00+00')
+FROM make_interval(secs => %(quarter)s) AS quarter,
+     (SELECT min(xact_start) AS oldest FROM pg_stat_activity WHERE datname = current_database())
+         AS transactions
 """
 # One range of an index a user, and nothing but the index is read.
 ADD_UP = """
 INSERT INTO predictions_usage (user_id, version_id, quarter, spent, succeeded, failed)
 SELECT users.id, ended.*
 FROM accounts_user AS users CROSS JOIN LATERAL (
-    SELECT version_id, date_bin(%(quarter)s, completed_at, '2000-01-01 00:00+00'),
+    SELECT version_id,
+           date_bin(make_interval(secs => %(quarter)s), completed_at, '2000-01-01 00:00+00'),
            sum(cost)::bigint, count(*) FILTER (WHERE status = 'succeeded'),
            count(*) FILTER (WHERE status = 'failed')
     FROM predictions_prediction

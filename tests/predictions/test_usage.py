@@ -4,6 +4,7 @@ import math
 import random
 import re
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 
 import pytest
 from django.db import connection
@@ -11,7 +12,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from ml_models.models import ModelVersion
-from predictions import usage
 from predictions.last_days import FINISHED, Finished, _rows, finished
 from predictions.models import Prediction, Usage, UsageMark
 from predictions.tasks import add_up_the_usage
@@ -128,7 +128,7 @@ def test_a_run_goes_on_where_the_last_was_cut_short(
     now = timezone.now()
     for days in range(5):
         make_ended(alice, now - days * DAY - HOUR)
-    monkeypatch.setattr(usage.time, "monotonic", iter([0, 0, *[9] * 9]).__next__)
+    monkeypatch.setattr("time.monotonic", chain([0, 0], repeat(9)).__next__)
 
     # The oldest of the days kept come first.
     assert add_up_usage(ends_at=5) == 0
