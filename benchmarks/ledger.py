@@ -1,6 +1,5 @@
 """The only place that writes a large ledger which agrees with everything around it."""
 
-import math
 from typing import Any
 
 from django.db import connection, transaction
@@ -152,7 +151,7 @@ def fill(*, rows: int, hot: int, wallets: int) -> User:
         for statement in FILL.values():
             cursor.execute(statement, wanted)
     # A service does so every quarter of an hour.
-    add_up_usage(ends_at=math.inf)
+    add_up_usage()
     return users[0]
 
 

@@ -81,18 +81,20 @@ FROM predictions_prediction
 WHERE user_id = %(user)s AND completed_at >= days.began AND completed_at < days.ended
 """
 FINISHED = f"""
-SELECT days.day, ended.version_id, sum(ended.spent)::bigint, sum(ended.succeeded)::bigint,
-       sum(ended.failed)::bigint
+SELECT days.day, ended.*
 {EACH_DAY} (
-    SELECT version_id, spent, succeeded, failed
-    FROM predictions_usage
-    WHERE user_id = %(user)s AND quarter >= days.began AND quarter < days.ended
-    UNION ALL
-    SELECT version_id, cost, (status = 'succeeded')::int, (status = 'failed')::int
-    {OF_THE_DAY} AND completed_at >= coalesce((SELECT reached FROM predictions_usagemark),
-                                              '-infinity')
+    SELECT version_id, sum(spent)::bigint, sum(succeeded), sum(failed)
+    FROM (
+        SELECT version_id, spent, succeeded, failed
+        FROM predictions_usage
+        WHERE user_id = %(user)s AND began_at >= days.began AND began_at < days.ended
+        UNION ALL
+        SELECT version_id, cost, (status = 'succeeded')::int, (status = 'failed')::int
+        {OF_THE_DAY} AND status <> 'canceled'
+        AND completed_at >= coalesce((SELECT reached FROM predictions_usagemark), '-infinity')
+    ) AS parts
+    GROUP BY version_id
 ) AS ended
-GROUP BY days.day, ended.version_id
 ORDER BY days.day
 """  # noqa: S608 (constants of this file)
 TOOK = f"""

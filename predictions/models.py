@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -237,17 +236,17 @@ class Pruning(models.Model):
 
 
 class Usage(models.Model):
-    """What finished in a quarter of an hour: of one user, with one version.
+    """What succeeded or failed within a quarter of an hour: of one user, with one version.
 
-    `quarter` is when it began, `spent` credits. What finishes from `UsageMark.reached` on is not
-    added up yet.
+    `began_at` is when that began, `spent` credits. What finishes from `UsageMark.reached` on is
+    not added up yet.
     """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", db_index=False)
-    quarter = models.DateTimeField()
+    began_at = models.DateTimeField()
     spent = models.BigIntegerField()
     succeeded = models.PositiveIntegerField()
     failed = models.PositiveIntegerField()
@@ -256,18 +255,14 @@ class Usage(models.Model):
         constraints = [
             # What the dashboard adds up is read from the index alone.
             models.UniqueConstraint(
-                fields=["user", "quarter", "version"],
+                fields=["user", "began_at", "version"],
                 include=["spent", "succeeded", "failed"],
                 name="usage_once_a_quarter",
             ),
         ]
-        indexes = [
-            # Rows are written as time passes, and go by their age.
-            BrinIndex(fields=["quarter"], name="usage_by_age", autosummarize=True),
-        ]
 
     def __str__(self) -> str:
-        return f"{self.quarter:%Y-%m-%d %H:%M}: {self.succeeded} succeeded, {self.failed} failed"
+        return f"{self.began_at:%Y-%m-%d %H:%M}: {self.succeeded} succeeded, {self.failed} failed"
 
 
 class UsageMark(models.Model):

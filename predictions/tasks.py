@@ -1,7 +1,6 @@
 """Celery's side of predictions: a task per group, and what a worker node does as it starts."""
 
 import os
-import time
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +15,10 @@ from ml_models import inference
 from ml_models.selectors import serving_versions
 from mlservice.lib.memory import limit_memory
 from mlservice.lib.queues import BULK, PREDICTIONS
-from predictions import heartbeat, runner
+from predictions import heartbeat, runner, usage
 from predictions.children import GroupRequest, claimant
 from predictions.lanes import lane_of
-from predictions.usage import add_up_usage
 
-# The duties share one child, and letters must not wait long for it.
 RUN_SECONDS = 30
 
 
@@ -46,9 +43,9 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
 
 
 @shared_task(name="predictions.add_up_usage", time_limit=120, soft_time_limit=110)
-def add_up_the_usage() -> None:
-    """Add up what has finished, so that no dashboard reads a whole month."""
-    add_up_usage(ends_at=time.monotonic() + RUN_SECONDS)
+def add_up_usage() -> None:
+    """Add up what finished, for as long as letters may wait."""
+    usage.add_up_usage(seconds=RUN_SECONDS)
 
 
 def consumed(app: Celery) -> list[str]:

@@ -141,9 +141,9 @@ SPOILT = {
         "public.billing_hold_id_seq is at",
     ),
     "a migration not applied": (
-        "DELETE FROM django_migrations WHERE app = 'predictions' AND name LIKE '0009%'",
+        "DELETE FROM django_migrations WHERE app = 'predictions' AND name LIKE '0010%'",
         "migrations",
-        "predictions.0009_prunings is not applied.",
+        "predictions.0010_usage is not applied.",
     ),
     "a migration of a later release": (
         "INSERT INTO django_migrations (app, name, applied) VALUES ('billing', '9999_x', now())",

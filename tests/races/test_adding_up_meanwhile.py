@@ -1,6 +1,5 @@
 """Usage is added up while work ends beside it: each prediction is in it once, none is missed."""
 
-import math
 from datetime import timedelta
 from threading import Event
 
@@ -13,7 +12,6 @@ from predictions import usage
 from predictions.last_days import finished
 from predictions.models import Prediction, Usage
 from predictions.runner import run
-from predictions.services import cancel_prediction
 from predictions.usage import add_up_usage
 from tests.conftest import make_prediction, make_user
 from tests.races.threads import at_once, results
@@ -25,10 +23,6 @@ COUNT = 40
 def everything_is_old_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a quarter of an hour last no time at all."""
     monkeypatch.setattr(usage, "QUARTER", timedelta(microseconds=1))
-
-
-def add_up() -> int:
-    return add_up_usage(ends_at=math.inf)
 
 
 def succeeded() -> int:
@@ -43,22 +37,39 @@ def test_each_that_ends_meanwhile_is_added_up_once(published_version: ModelVersi
         return sum(run(ids[at : at + 2]) for at in range(0, COUNT, 2))
 
     def add_up_on() -> int:
-        return sum(add_up() for _ in range(20))
+        return sum(add_up_usage() for _ in range(20))
 
     settled, *_ = results(at_once([work, add_up_on, add_up_on]))
-    add_up()
+    add_up_usage()
 
     assert (settled, succeeded()) == (COUNT, COUNT)
     assert sum(row.succeeded for row in finished(user_id=alice.pk)) == COUNT
 
 
-def test_what_is_committed_late_is_waited_for(published_version: ModelVersion) -> None:
+BY_THE_CLOCK_ALONE = "SELECT statement_timestamp() - make_interval(secs => %(quarter)s)"
+
+
+@pytest.mark.parametrize(
+    ("certain", "meanwhile", "later"),
+    [
+        pytest.param(usage.CERTAIN, 0, 2, id="it waits for who has begun"),
+        pytest.param(BY_THE_CLOCK_ALONE, 1, 0, id="one is missed by who does not"),
+    ],
+)
+def test_what_is_committed_late_is_waited_for(
+    published_version: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
+    certain: str,
+    meanwhile: int,
+    later: int,
+) -> None:
+    monkeypatch.setattr(usage, "CERTAIN", certain)
     late, early = (make_prediction(make_user(name, credits=1)) for name in ("alice", "bob"))
     is_ended, may_commit = Event(), Event()
 
     def end_and_commit_late() -> int:
         with transaction.atomic():
-            cancel_prediction(prediction=late)
+            run([late.pk])
             is_ended.set()
             assert may_commit.wait(20)
         return 0
@@ -67,12 +78,11 @@ def test_what_is_committed_late_is_waited_for(published_version: ModelVersion) -
         assert is_ended.wait(20)
         try:
             run([early.pk])
-            return add_up()
+            return add_up_usage()
         finally:
             may_commit.set()
 
     _, added = results(at_once([end_and_commit_late, add_up_meanwhile]))
 
-    assert Prediction.objects.exclude(completed_at=None).count() == 2
-    assert added == 0
-    assert add_up() == 2
+    assert Prediction.objects.filter(status="succeeded").count() == 2
+    assert (added, add_up_usage()) == (meanwhile, later)
