@@ -68,9 +68,6 @@ main() {
   .venv/bin/python -m pytest "${strict[@]}" -n auto --maxprocesses 4 -m "not broker and not browser and not whole and not seldom"
   if is_ci; then
     whole_service_at_once
-    step "Faults, in the short form"
-    env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
-      .venv/bin/python -m pytest "${strict[@]}" tests/faults
     step "The stack of containers"
     in_containers
   else
@@ -94,6 +91,12 @@ on_debian() {
     .venv/bin/python -m pytest "${strict[@]}" -m broker
 }
 
+with_faults() {
+  step "Faults, in the short form"
+  env DATABASE_URL=postgresql:///unused BROKER_URL=memory:// FAULTS=short \
+    .venv/bin/python -m pytest "${strict[@]}" tests/faults
+}
+
 # Only where an engine runs: making one, and the images of servers, takes longer than all the rest.
 in_containers() {
   if docker info >/dev/null 2>&1; then
@@ -103,11 +106,11 @@ in_containers() {
   fi
 }
 
-# Each has servers of its own, and waits more than it computes.
+# Each has servers of its own, and waits more than it computes. Faults begin when two are left.
 whole_service_at_once() {
   local failed=0 said
   said="$(mktemp -d)"
-  on_debian >"$said/debian" 2>&1 &
+  { on_debian && with_faults; } >"$said/debian" 2>&1 &
   local debian=$!
   in_the_browser >"$said/browser" 2>&1 &
   local browser=$!
