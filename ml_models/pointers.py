@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
+from ml_models.changes import announce_change
 from ml_models.errors import (
     InvalidShare,
     NoCandidate,
@@ -14,7 +15,6 @@ from ml_models.errors import (
     VersionRetired,
 )
 from ml_models.models import MLModel, ModelVersion, PointerMove
-from ml_models.selectors import forget_found_versions
 
 Pointer = PointerMove.Pointer
 
@@ -117,7 +117,7 @@ def _point(
     )
     model.stable = version
     model.save(update_fields=["stable"])
-    transaction.on_commit(forget_found_versions)
+    announce_change()
 
 
 def _offer(model: MLModel, version: ModelVersion | None, share: int, actor_id: int | None) -> None:
@@ -135,7 +135,7 @@ def _offer(model: MLModel, version: ModelVersion | None, share: int, actor_id: i
     )
     model.candidate, model.candidate_share = version, share
     model.save(update_fields=["candidate", "candidate_share"])
-    transaction.on_commit(forget_found_versions)
+    announce_change()
 
 
 def _stable_before(model: MLModel) -> list[int]:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from ml_models.changes import announce_change
 from ml_models.drawing import drawable
 from ml_models.errors import (
     ExplanationsNotOffered,
@@ -22,7 +23,7 @@ from ml_models.golden import replay
 from ml_models.models import Card, MLModel, ModelVersion, PriceChange
 from ml_models.pointers import locked_model, serve_first
 from ml_models.releases import Described, Release
-from ml_models.selectors import forget_found_versions, is_published
+from ml_models.selectors import is_published
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def release_draft(*, version: ModelVersion) -> None:
     if not draft.update(status=Status.PUBLISHED):
         raise VersionNotDraft
     serve_first(model, version)
-    transaction.on_commit(forget_found_versions)
+    announce_change()
 
 
 @transaction.atomic
@@ -106,7 +107,7 @@ def retire_version(*, version: ModelVersion) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(
         status=Status.RETIRED, broken_reason="", broken_at=None
     )
-    transaction.on_commit(forget_found_versions)
+    announce_change()
 
 
 def break_version(*, version_id: int, reason: str) -> bool:
@@ -119,7 +120,7 @@ def break_version(*, version_id: int, reason: str) -> bool:
     is_news = published.update(status=Status.BROKEN, broken_reason=reason, broken_at=Now())
     if is_news:
         logger.error("version_broke", extra={"version": version_id, "reason": reason})
-        forget_found_versions()
+        announce_change()
     return bool(is_news)
 
 
@@ -134,7 +135,7 @@ def check_again(*, version: ModelVersion) -> None:
     replay(version)
     broken = ModelVersion.objects.filter(pk=version.pk, status=Status.BROKEN)
     broken.update(status=Status.PUBLISHED, broken_reason="", broken_at=None)
-    forget_found_versions()
+    announce_change()
 
 
 @transaction.atomic
@@ -151,7 +152,7 @@ def set_price(*, version: ModelVersion, price: int, actor_id: int | None = None)
         version=locked, price_before=locked.price, price_after=price, actor_id=actor_id
     )
     ModelVersion.objects.filter(pk=version.pk).update(price=price)
-    transaction.on_commit(forget_found_versions)
+    announce_change()
 
 
 def check_price(price: int) -> None:
@@ -183,7 +184,7 @@ def set_explain_multiplier(
             actor_id=actor_id,
         )
         ModelVersion.objects.filter(pk=version.pk).update(explain_multiplier=multiplier)
-        transaction.on_commit(forget_found_versions)
+        announce_change()
 
 
 def check_multiplier(multiplier: int) -> None:

@@ -1,11 +1,12 @@
 """How a request waits for its prediction: one listener thread per web process wakes them all.
 
-The thread hears how predictions have ended, or reads it for all that are waited for.
+The thread hears how predictions have ended, or reads it for all that are waited for; and that
+versions have changed.
 """
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Any
@@ -15,7 +16,10 @@ import psycopg2
 import structlog
 from django.conf import settings
 from django.db import Error, connection
+from psycopg2.extensions import Notify
 
+from ml_models import changes
+from ml_models.selectors import forget_found_versions
 from mlservice.lib import tracing
 from mlservice.lib.listening import Listener
 from predictions import endings
@@ -83,7 +87,7 @@ class Waiters:
     def _listen(self) -> None:
         while True:
             try:
-                self._wake_until_it_breaks(Listener([endings.CHANNEL]))
+                self._wake_until_it_breaks(Listener([endings.CHANNEL, changes.CHANNEL]))
             except (psycopg2.Error, Error) as error:
                 logger.warning("waiters_reconnect", error=str(error))
                 connection.close()
@@ -95,7 +99,7 @@ class Waiters:
             while True:
                 self._wake(self._ended() if told is None else told)
                 came = listener.wait(CHECK_SECONDS)
-                told = endings.heard([one.payload for one in came]) if came else None
+                told = heard(came) if came else None
         finally:
             listener.close()
 
@@ -109,6 +113,13 @@ class Waiters:
             if waiter := self.waiting.get(ending.id):
                 waiter.ending = ending
                 waiter.called.set()
+
+
+def heard(came: Sequence[Notify]) -> list[Ending] | None:
+    """Return what wake-ups tell of; None if it has to be read. Versions may have changed too."""
+    if any(one.channel == changes.CHANNEL for one in came):
+        forget_found_versions()
+    return endings.heard([one.payload for one in came if one.channel == endings.CHANNEL])
 
 
 waiters = Waiters()

@@ -1,0 +1,17 @@
+"""The only place that lets every process find models and versions anew after a change."""
+
+from django.db import connection, transaction
+
+from ml_models.selectors import forget_found_versions
+
+CHANNEL = "version_changed"
+
+
+def announce_change() -> None:
+    """Let this process and whoever listens read versions anew, as soon as the change is there.
+
+    Who hears nothing follows within VERSION_CACHE_SECONDS.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}")
+    transaction.on_commit(forget_found_versions)
