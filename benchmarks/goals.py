@@ -40,34 +40,40 @@ class Goal:
 
 def median(results: Results, target: str, cell: str, figure: str = "per_second") -> float | None:
     """Return the median over the rounds of W1."""
-    figures = results.get("W1", {}).get("figures", ())
+    figures = figures_of(results, "W1")
     found = [one[figure] for one in figures if (one["target"], one["cell"]) == (target, cell)]
     return statistics.median(found) if found else None
+
+
+def figures_of(results: Results, workload: str) -> Sequence[dict[str, Any]]:
+    figures: Sequence[dict[str, Any]] = results.get(workload, {}).get("figures", ())
+    return figures
+
+
+def compared(
+    figures: Sequence[dict[str, Any]], by: str, one: Any, other: Any, of: str = "per_second"
+) -> float | None:
+    """Return the median of the ratios of the rounds in which both had their turn."""
+    found = {(each[by], each["round"]): each[of] for each in figures}
+    both = [number for key, number in found if key == one and (other, number) in found]
+    ratios = [float(found[one, number] / found[other, number]) for number in both]
+    return statistics.median(ratios) if ratios else None
 
 
 def over(
     peer: str, cell: str, figure: str = "per_second", *, of: str = "ours"
 ) -> Callable[[Results], float | None]:
-    """Measure ours against a peer in one cell of W1: the median of the ratios of each round."""
+    """Measure ours against a peer in one cell of W1."""
 
     def ratio(results: Results) -> float | None:
-        figures = results.get("W1", {}).get("figures", ())
-        by_round = {
-            (one["target"], one["round"]): one[figure] for one in figures if one["cell"] == cell
-        }
-        rounds = [number for target, number in by_round if target == of]
-        both = [number for number in rounds if (peer, number) in by_round]
-        ratios = [by_round[of, number] / by_round[peer, number] for number in both]
-        return statistics.median(ratios) if ratios else None
+        figures = [one for one in figures_of(results, "W1") if one["cell"] == cell]
+        return compared(figures, "target", of, peer, figure)
 
     return ratio
 
 
 def accept_ratio(results: Results) -> float | None:
-    if "W2" not in results:
-        return None
-    by_target = grouped(results["W2"]["figures"], "target", "per_second")
-    return by_target["ours, many users"] / by_target["bare INSERT"]
+    return compared(figures_of(results, "W2"), "target", "ours, many users", "bare INSERT")
 
 
 def of_raw(rows: int) -> Callable[[Results], float | None]:
@@ -77,28 +83,26 @@ def of_raw(rows: int) -> Callable[[Results], float | None]:
 
 
 def idle_ratio(slug: str) -> Callable[[Results], float | None]:
-    return lambda results: next(
-        (one["ratio"] for one in results.get("W4", {}).get("idle", ()) if one["model"] == slug),
-        None,
+    return lambda results: (
+        grouped(results["W4"]["idle"], "model", "ratio").get(slug) if "W4" in results else None
     )
 
 
 def paced_ratio(results: Results) -> float | None:
-    return results["W4"]["half"]["p99_of_idle_p50"] if "W4" in results else None
+    half = results.get("W4", {}).get("half", ())
+    ratios = [float(one["p99_of_idle_p50"]) for one in half]
+    return statistics.median(ratios) if ratios else None
 
 
 def scaling_ratio(results: Results) -> float | None:
-    if "W6" not in results:
-        return None
-    by_workers = grouped(results["W6"]["figures"], "workers", "per_second")
-    return by_workers[4] / by_workers[1]
+    return compared(figures_of(results, "W6"), "workers", 4, 1)
 
 
 def memory(part: str) -> Callable[[Results], float | None]:
     """Return the most that one process of a part of ours has held."""
 
     def largest(results: Results) -> float | None:
-        figures = results.get("W1", {}).get("figures", ())
+        figures = figures_of(results, "W1")
         held = [one["parts"][part]["largest_mb"] for one in figures if one["target"] == "ours"]
         return max(held, default=None)
 

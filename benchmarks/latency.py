@@ -18,13 +18,21 @@ TIMES = 200
 CONNECTIONS = 16
 
 
-def latency(servers: Servers, *, seconds: float) -> dict[str, Any]:
+def latency(servers: Servers, *, rounds: int, seconds: float) -> dict[str, Any]:
     """Measure the idle way of both models, its indispensable parts, and the paced load."""
+    found = [one_round(servers, seconds) for _ in range(rounds)]
+    return {
+        "idle": [{"round": at, **one} for at, (idle, _) in enumerate(found, 1) for one in idle],
+        "half": [{"round": at, **half} for at, (_, half) in enumerate(found, 1)],
+    }
+
+
+def one_round(servers: Servers, seconds: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     target = Ours(servers.service, servers.tokens)
     with target.running(), checked(target, servers):
         idle = [idle_way(target, Model(slug), servers, seconds) for slug in MODELS]
         [forest] = [one for one in idle if one["model"] == FOREST]
-        return {"idle": idle, "half": at_half(target, forest["p50_ms"], seconds)}
+        return idle, at_half(target, forest["p50_ms"], seconds)
 
 
 def idle_way(target: Ours, model: Model, servers: Servers, seconds: float) -> dict[str, Any]:
@@ -53,6 +61,7 @@ def at_half(target: Ours, idle_p50_ms: float, seconds: float) -> dict[str, Any]:
     return {
         "reached_per_second": round(reached.per_second, 1),
         **told(paced),
+        "of_reached": round(paced.per_second / reached.per_second, 2),
         "p99_of_idle_p50": round(paced.p99_ms / idle_p50_ms, 2),
     }
 

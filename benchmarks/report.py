@@ -1,6 +1,7 @@
 """The only place that lays the figures out for people; beside them stand all as JSON."""
 
 import json
+import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def document(results: Results) -> str:
                         for one in verdicts(results)
                     ],
                 ),
+                "",
+                "W5, a long history, is measured by its own command: [history.md](history.md).",
                 *chapters(results),
             ]
         ).rstrip()
@@ -46,9 +49,9 @@ def conditions(results: Results) -> Iterator[str]:
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     debian = ", ".join(f"{name} {number}" for name, number in machine["debian"].items())
     yield (
-        f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']} GB, "
-        f"{machine['system']}; Python {machine['python']} (a million calls of str in "
-        f"{machine['a_million_calls_ms']} ms), {packages}; {debian}."
+        f"Commit {results['commit']}; {machine['cores']} cores of {machine['cpu']}, "
+        f"{machine['memory_gb']} GB, {machine['system']}; Python {machine['python']} "
+        f"(a million calls of str in {machine['a_million_calls_ms']} ms), {packages}; {debian}."
     )
     yield ""
     before, after = results["load_average"]
@@ -97,23 +100,33 @@ def waiting(results: Results) -> Iterator[str]:
     ]
     yield from table(("", *cells), rows + absent)
     yield ""
-    yield "Of each part at the first cell of the last round: processor time a prediction, memory."
+    yield (
+        "Processor time of each part in ms a prediction, medians over the rounds; its processes "
+        "and their memory in MB where they are most: the largest, and all with shared pages once."
+    )
     yield ""
-    last = {one["target"]: one for one in reversed(figures) if one["cell"] == figures[0]["cell"]}
-    parts = [
-        (
-            target,
-            name,
-            f"{part['cpu_ms']:.2f}",
-            part["processes"],
-            part["largest_mb"],
-            part["own_mb"],
-        )
-        for target, one in last.items()
-        for name, part in one["parts"].items()
-    ]
-    heads = ("", "part", "CPU, ms", "processes", "largest, MB", "all, shared once, MB")
-    yield from table(heads, parts)
+    names = dict.fromkeys((one["target"], part) for one in figures for part in one["parts"])
+    yield from table(
+        ("", "part", *cells, "processes", "largest", "all"),
+        [
+            (
+                target,
+                part,
+                *used_by([one for one in figures if one["target"] == target], part, cells),
+            )
+            for target, part in names
+        ],
+    )
+
+
+def used_by(figures: Sequence[Any], part: str, cells: Sequence[str]) -> Iterator[str]:
+    """Give a part's processor time at each cell, and the most processes and memory."""
+    used = [(one["cell"], one["parts"][part]) for one in figures]
+    for cell in cells:
+        times = [of["cpu_ms"] for name, of in used if name == cell]
+        yield f"{statistics.median(times):.2f}" if times else ""
+    for most in ("processes", "largest_mb", "own_mb"):
+        yield f"{max(of[most] for _, of in used):g}"
 
 
 def waited(results: Results, target: str, cell: str) -> str:
@@ -142,19 +155,18 @@ def many_rows(results: Results) -> Iterator[str]:
 def latency(results: Results) -> Iterator[str]:
     found = results["W4"]
     yield from ("## W4 One client, nothing else", "")
-    heads = ("model", "p50_ms", "p99_ms", "round_trip_ms", "predict_ms", "commit_ms", "ratio")
-    yield from figures_of({"figures": found["idle"]}, heads)
-    half = found["half"]
-    yield ""
-    yield (
-        f"At {half['per_second']}/s of {half['reached_per_second']}/s reached: p50 "
-        f"{half['p50_ms']:.1f} ms, p99 {half['p99_ms']:.1f} ms."
-    )
+    parts = ("round_trip_ms", "predict_ms", "commit_ms")
+    idle = ("model", "round", "p50_ms", "p99_ms", *parts, "ratio")
+    yield from figures_of({"figures": found["idle"]}, idle)
+    yield from ("", "The forest again, asked at random moments for half of what it reached:", "")
+    asked = ("reached_per_second", "per_second", "of_reached")
+    half = ("round", *asked, "p50_ms", "p99_ms", "p99_of_idle_p50")
+    yield from figures_of({"figures": found["half"]}, half)
 
 
 def scaling(results: Results) -> Iterator[str]:
     yield from ("## W6 More workers, a model that sleeps", "")
-    yield from figures_of(results["W6"], ("workers", "per_second", "p50_ms", "p99_ms"))
+    yield from figures_of(results["W6"], ("workers", "round", "per_second", "p50_ms", "p99_ms"))
 
 
 def figures_of(found: dict[str, Any], heads: Sequence[str]) -> Iterator[str]:

@@ -39,9 +39,14 @@ class SleepingModel(Model):
         return list(expected) == list(given)
 
 
-def scale(servers: Servers, *, seconds: float) -> dict[str, Any]:
+def scale(servers: Servers, *, rounds: int, seconds: float) -> dict[str, Any]:
+    """Give each number of workers a turn a round, in the opposite order in every second round."""
     publish(servers)
-    figures = [{"workers": count, **with_workers(servers, count, seconds)} for count in WORKERS]
+    figures = [
+        {"workers": count, "round": number + 1, **with_workers(servers, count, seconds)}
+        for number in range(rounds)
+        for count in WORKERS[:: -1 if number % 2 else 1]
+    ]
     return {"connections": CONNECTIONS, "figures": figures}
 
 

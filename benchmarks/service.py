@@ -13,7 +13,7 @@ from benchmarks.accepting import accept
 from benchmarks.goals import Results
 from benchmarks.latency import latency
 from benchmarks.load import is_installed
-from benchmarks.machine import load_average, machine
+from benchmarks.machine import commit, load_average, machine
 from benchmarks.many_rows import many_rows
 from benchmarks.naive.target import Naive
 from benchmarks.ours import PLAIN, PLAINLY, Ours
@@ -47,6 +47,7 @@ def main() -> None:
     began, load = time.monotonic(), load_average()
     results: Results = {
         "began": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "commit": commit(),
         "machine": machine(),
         "options": {name: value for name, value in vars(options).items() if name != "report"},
     }
@@ -93,8 +94,8 @@ def workloads(options: Any, servers: Servers) -> dict[str, Callable[[], dict[str
         ),
         "W2": partial(accept, servers, rounds=rounds, seconds=seconds),
         "W3": partial(many_rows, servers, rounds=rounds, seconds=seconds),
-        "W4": partial(latency, servers, seconds=seconds),
-        "W6": partial(scale, servers, seconds=seconds),
+        "W4": partial(latency, servers, rounds=rounds, seconds=seconds),
+        "W6": partial(scale, servers, rounds=rounds, seconds=seconds),
         "W7": partial(start_up, servers, rounds=rounds),
     }
 

@@ -22,6 +22,7 @@ ENDPOINTS = {FOREST: "forest", LINEAR: "linear"}
 class BentoML:
     name: str = "BentoML"
     is_batched: bool = False
+    workers: int = 1
     expected: int = 200
     later: int = 0
     port: int = 0
@@ -49,6 +50,7 @@ class BentoML:
         artifacts = {f"ARTIFACT_{name}": Model(slug).artifact for slug, name in ENDPOINTS.items()}
         own = {
             "BATCHED": "1" if self.is_batched else "0",
+            "WORKERS": str(self.workers),
             "BENTOML_HOME": str(folder),
             "BENTOML_DO_NOT_TRACK": "True",
             "PYTHONDONTWRITEBYTECODE": "1",

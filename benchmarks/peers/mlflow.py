@@ -20,6 +20,7 @@ from tests.debian.ports import free_port
 @dataclass
 class MLflow:
     name: str = "MLflow"
+    workers: int = 1
     expected: int = 200
     later: int = 0
     ports: dict[str, int] = field(default_factory=dict)
@@ -42,7 +43,8 @@ class MLflow:
         port = self.ports[model.slug] = free_port()
         command: list[str | Path] = [
             *(programs / "mlflow", "models", "serve", "--model-uri", saved),
-            *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
+            *("--env-manager", "local", "--workers", str(self.workers)),
+            *("--host", "127.0.0.1", "--port", str(port)),
         ]
         process = spawn(command, env=env, folder=folder, log=log)
         self.pids[model.slug] = process.pid

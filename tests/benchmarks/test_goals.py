@@ -41,8 +41,9 @@ def test_nothing_measured_reaches_nothing() -> None:
 
 
 def test_four_workers_are_compared_with_one() -> None:
+    rates = ((1, 1, 20), (2, 1, 40), (4, 1, 78), (4, 2, 60), (1, 2, 15), (1, 3, 1), (4, 3, 3.5))
     figures = [
-        {"workers": count, "per_second": rate} for count, rate in ((1, 20), (2, 40), (4, 78))
+        {"workers": count, "round": number, "per_second": rate} for count, number, rate in rates
     ]
 
     assert scaling_ratio({"W6": {"figures": figures}}) == 3.9

@@ -5,25 +5,29 @@ from typing import Any
 from benchmarks.report import document
 
 PART = {"cpu_ms": 1.5, "processes": 3, "largest_mb": 100.0, "own_mb": 180.0}
+LATER = {"cpu_ms": 1.2, "processes": 3, "largest_mb": 120.5, "own_mb": 170.0}
 
 
-def figure(target: str, per_second: float) -> dict[str, Any]:
+def figure(
+    target: str, per_second: float, *, number: int = 1, part: dict[str, float] = PART
+) -> dict[str, Any]:
     return {
         "target": target,
-        "round": 1,
+        "round": number,
         "cell": "random-forest c16",
         "per_second": per_second,
         "answered": 90,
         "otherwise": 10,
         "p50_ms": 20.0,
         "p99_ms": 50.0,
-        "parts": {"web": PART, "worker": PART},
+        "parts": {"web": part, "worker": part},
     }
 
 
 def results(load_average: float) -> dict[str, Any]:
     return {
         "began": "2026-01-02 03:04 UTC",
+        "commit": "0123456789",
         "minutes": 5,
         "load_average": [load_average, 3.0],
         "options": {"rounds": 1, "seconds": 10.0},
@@ -50,7 +54,14 @@ def test_figures_goals_and_gaps_stand_in_it() -> None:
     assert "| ours | **1,200** · 20 / 50 (10%) |" in text
     assert "| W1 random-forest c16, ours ÷ MLServer | ≥ 5 | 6 | reached |" in text
     assert "| MLflow: not measured: No such version. |" in text
-    assert "| ours | worker | 1.50 | 3 | 100.0 | 180.0 |" in text
+    assert "| ours | worker | 1.50 | 3 | 100 | 180 |" in text
+
+
+def test_parts_are_told_of_all_rounds() -> None:
+    measured = results(0.2)
+    measured["W1"]["figures"] += [figure("ours", 900, number=2, part=LATER)]
+
+    assert "| ours | web | 1.35 | 3 | 120.5 | 180 |" in document(measured)
 
 
 def test_a_machine_that_others_used_is_said_to_be_one() -> None:

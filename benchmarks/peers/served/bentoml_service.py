@@ -9,6 +9,7 @@ import numpy as np
 
 ARTIFACTS = {name: os.environ[f"ARTIFACT_{name}"] for name in ("forest", "linear")}
 BATCHED = os.environ["BATCHED"] == "1"
+WORKERS = int(os.environ["WORKERS"])
 
 
 def predicted(estimator: Any, rows: list[list[Any]]) -> list[float]:
@@ -16,7 +17,7 @@ def predicted(estimator: Any, rows: list[list[Any]]) -> list[float]:
     return values
 
 
-@bentoml.service(traffic={"timeout": 60, "max_concurrency": 1000})
+@bentoml.service(workers=WORKERS, traffic={"timeout": 60, "max_concurrency": 1000})
 class Diamonds:
     def __init__(self) -> None:
         self.estimators = {name: joblib.load(path) for name, path in ARTIFACTS.items()}
