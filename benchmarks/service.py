@@ -20,7 +20,7 @@ from benchmarks.ours import PLAIN, PLAINLY, Ours
 from benchmarks.peers.bentoml import BentoML
 from benchmarks.peers.environments import own_environment
 from benchmarks.peers.mlflow import MLflow
-from benchmarks.peers.mlserver import TUNED, MLServer
+from benchmarks.peers.mlserver import IN_ITS_OWN_PROCESS, TUNED, MLServer
 from benchmarks.report import document, write
 from benchmarks.scaling import scale
 from benchmarks.servers import Servers, running_servers
@@ -33,10 +33,12 @@ WORKLOADS = ("W1", "W2", "W3", "W4", "W6", "W7")
 QUICK = ("W1", "W2", "W3", "W4")
 PEERS: Sequence[Target] = (
     MLServer(),
-    MLServer(name="MLServer tuned", batching=TUNED),
+    MLServer(name="MLServer tuned", batching=TUNED, server=IN_ITS_OWN_PROCESS),
     BentoML(),
     BentoML(name="BentoML batching", is_batched=True),
+    BentoML(name="BentoML batching, 2 workers", is_batched=True, workers=2),
     MLflow(),
+    MLflow(name="MLflow, 2 workers", workers=2),
 )
 
 
