@@ -36,8 +36,13 @@ def a_million_calls() -> int:
 def commit() -> str:
     """Name what was measured; with changes that are not committed it is called changed."""
     command = ["git", "describe", "--always", "--abbrev=10", "--dirty=, changed"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
 
 
 def load_average() -> float:

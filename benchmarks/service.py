@@ -61,9 +61,9 @@ def main() -> None:
                 print(f"{name} is done after {time.monotonic() - began:.0f} s", flush=True)
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
     results["load_average"] = [load, load_average()]
-    print(document(results))
     if options.report:
         write(results, options.report)
+    print(document(results))
 
 
 def arguments() -> Any:

@@ -2,9 +2,7 @@
 
 from django.db import connection, transaction
 
-from ml_models.selectors import forget_found_versions
-
-CHANNEL = "version_changed"
+from ml_models.selectors import CHANGES, forget_found_versions
 
 
 def announce_change() -> None:
@@ -13,5 +11,5 @@ def announce_change() -> None:
     Who hears nothing follows within VERSION_CACHE_SECONDS.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+        cursor.execute(f"NOTIFY {CHANGES}")
     transaction.on_commit(forget_found_versions)

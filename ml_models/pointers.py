@@ -24,7 +24,7 @@ def promote(*, version: ModelVersion, actor_id: int | None = None) -> None:
     """Let a version serve who names none; the one that serves already changes nothing.
 
     Raise VersionIsDraft, VersionRetired or VersionBroken if it cannot. Other processes follow
-    within VERSION_CACHE_SECONDS.
+    when they hear of it, or within VERSION_CACHE_SECONDS.
     """
     model = locked_model(version.model_id)
     serving = _able_to_serve(version)

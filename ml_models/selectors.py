@@ -15,10 +15,14 @@ from ml_models.rows import CheckedRows, RowChecker
 Key = TypeVar("Key")
 Found = TypeVar("Found")
 
+# Where processes hear that a version changed.
+CHANGES = "version_changed"
 # What was found lately: (good until, model) by slug, (good until, version) by slug and number.
 # Only what was found is kept, so neither can grow beyond what is published.
 _models: dict[str, tuple[float, MLModel]] = {}
 _versions: dict[tuple[str, int], tuple[float, ModelVersion]] = {}
+# How often they were forgotten: what was read before is not kept after.
+_forgotten = 0
 
 
 def listed_models() -> QuerySet[MLModel]:
@@ -80,7 +84,9 @@ def find_version(
 
 
 def forget_found_versions() -> None:
-    """Make this process read versions anew, after a change that it made itself."""
+    """Make this process read versions anew, after a change that it made or heard of."""
+    global _forgotten
+    _forgotten += 1
     _models.clear()
     _versions.clear()
 
@@ -88,10 +94,11 @@ def forget_found_versions() -> None:
 def _kept(kept: dict[Key, tuple[float, Found]], key: Key, read: Callable[[], Found]) -> Found:
     """Return what was read lately. Its age counts from before the reading, not after."""
     good_until, found = kept.get(key, (0.0, None))
-    began = time.monotonic()
+    began, forgotten = time.monotonic(), _forgotten
     if found is None or began >= good_until:
         found = read()
-        kept[key] = (began + settings.VERSION_CACHE_SECONDS, found)
+        if forgotten == _forgotten:
+            kept[key] = (began + settings.VERSION_CACHE_SECONDS, found)
     return found
 
 

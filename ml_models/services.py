@@ -110,11 +110,12 @@ def retire_version(*, version: ModelVersion) -> None:
     announce_change()
 
 
+@transaction.atomic
 def break_version(*, version_id: int, reason: str) -> bool:
     """Note that a published version's artifact cannot be used; say whether that was news.
 
-    Other processes refuse it within VERSION_CACHE_SECONDS; what waits for it is failed by the
-    reaper.
+    Other processes refuse it when they hear of it, or within VERSION_CACHE_SECONDS; what waits for
+    it is failed by the reaper.
     """
     published = ModelVersion.objects.filter(pk=version_id, status=Status.PUBLISHED)
     is_news = published.update(status=Status.BROKEN, broken_reason=reason, broken_at=Now())
@@ -133,9 +134,10 @@ def check_again(*, version: ModelVersion) -> None:
         raise VersionNotBroken
     # The store may be slow: no transaction stands open meanwhile.
     replay(version)
-    broken = ModelVersion.objects.filter(pk=version.pk, status=Status.BROKEN)
-    broken.update(status=Status.PUBLISHED, broken_reason="", broken_at=None)
-    announce_change()
+    with transaction.atomic():
+        broken = ModelVersion.objects.filter(pk=version.pk, status=Status.BROKEN)
+        broken.update(status=Status.PUBLISHED, broken_reason="", broken_at=None)
+        announce_change()
 
 
 @transaction.atomic

@@ -18,8 +18,7 @@ from django.conf import settings
 from django.db import Error, connection
 from psycopg2.extensions import Notify
 
-from ml_models import changes
-from ml_models.selectors import forget_found_versions
+from ml_models.selectors import CHANGES, forget_found_versions
 from mlservice.lib import tracing
 from mlservice.lib.listening import Listener
 from predictions import endings
@@ -87,7 +86,7 @@ class Waiters:
     def _listen(self) -> None:
         while True:
             try:
-                self._wake_until_it_breaks(Listener([endings.CHANNEL, changes.CHANNEL]))
+                self._wake_until_it_breaks(Listener([endings.CHANNEL, CHANGES]))
             except (psycopg2.Error, Error) as error:
                 logger.warning("waiters_reconnect", error=str(error))
                 connection.close()
@@ -95,11 +94,15 @@ class Waiters:
 
     def _wake_until_it_breaks(self, listener: Listener) -> None:
         try:
+            # Nobody listened before.
+            forget_found_versions()
             told: list[Ending] | None = None
             while True:
                 self._wake(self._ended() if told is None else told)
                 came = listener.wait(CHECK_SECONDS)
-                told = heard(came) if came else None
+                if any(one.channel == CHANGES for one in came):
+                    forget_found_versions()
+                told = endings_in(came) if came else None
         finally:
             listener.close()
 
@@ -115,10 +118,8 @@ class Waiters:
                 waiter.called.set()
 
 
-def heard(came: Sequence[Notify]) -> list[Ending] | None:
-    """Return what wake-ups tell of; None if it has to be read. Versions may have changed too."""
-    if any(one.channel == changes.CHANNEL for one in came):
-        forget_found_versions()
+def endings_in(came: Sequence[Notify]) -> list[Ending] | None:
+    """Return the endings that wake-ups tell of; None if they have to be read."""
     return endings.heard([one.payload for one in came if one.channel == endings.CHANNEL])
 
 

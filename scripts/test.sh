@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks and tests everything, and sets up what that takes. CI=true also installs Debian's servers
-# and browser, runs the broker's and the fault tests against them, and lets no test be skipped.
+# and browser, runs the broker's and the fault tests and the benchmark in short against them, and
+# lets no test be skipped.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -91,10 +92,11 @@ on_debian() {
     .venv/bin/python -m pytest "${strict[@]}" -m broker
 }
 
-# No time is asserted: every answer must be right, and the books must balance.
+# No time is asserted: every answer must be right, and the books must balance. It computes all the
+# time, so it gives way to those that wait for something.
 under_load() {
   step "The benchmark in short"
-  .venv/bin/python -m benchmarks.service --quick
+  nice -n 19 .venv/bin/python -m benchmarks.service --quick
 }
 
 with_faults() {
