@@ -4,6 +4,7 @@ import os
 from typing import Any
 from uuid import UUID
 
+import structlog
 from celery import Celery, Task, current_app, shared_task
 from celery.exceptions import Reject
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown
@@ -19,6 +20,9 @@ from predictions import heartbeat, runner, usage
 from predictions.children import GroupRequest, claimant
 from predictions.lanes import lane_of
 
+logger = structlog.get_logger(__name__)
+
+# The duties share one child, and letters must not wait long for it.
 RUN_SECONDS = 30
 
 
@@ -45,7 +49,8 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
 @shared_task(name="predictions.add_up_usage", time_limit=120, soft_time_limit=110)
 def add_up_usage() -> None:
     """Add up what finished, for as long as letters may wait."""
-    usage.add_up_usage(seconds=RUN_SECONDS)
+    if rows := usage.add_up_usage(seconds=RUN_SECONDS):
+        logger.info("usage_added_up", rows=rows)
 
 
 def consumed(app: Celery) -> list[str]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from django.db import connection
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from accounts.models import User
 from ml_models.models import ModelVersion
@@ -172,6 +173,18 @@ def test_what_is_past_its_time_goes(alice: User, version: ModelVersion) -> None:
 
     [kept] = Usage.objects.all()
     assert kept.began_at == now - KEPT + HOUR
+
+
+def test_the_duty_says_how_much_it_added_up(alice: User) -> None:
+    make_ended(alice, timezone.now() - DAY)
+
+    with capture_logs() as first:
+        tasks.add_up_usage()
+    with capture_logs() as second:
+        tasks.add_up_usage()
+
+    assert [(line["event"], line["rows"]) for line in first] == [("usage_added_up", 1)]
+    assert second == []
 
 
 def test_nobody_sees_what_another_has(alice: User, bob: User) -> None:
