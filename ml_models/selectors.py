@@ -21,8 +21,6 @@ CHANGES = "version_changed"
 # Only what was found is kept, so neither can grow beyond what is published.
 _models: dict[str, tuple[float, MLModel]] = {}
 _versions: dict[tuple[str, int], tuple[float, ModelVersion]] = {}
-# How often they were forgotten: what was read before is not kept after.
-_forgotten = 0
 
 
 def listed_models() -> QuerySet[MLModel]:
@@ -85,20 +83,18 @@ def find_version(
 
 def forget_found_versions() -> None:
     """Make this process read versions anew, after a change that it made or heard of."""
-    global _forgotten
-    _forgotten += 1
-    _models.clear()
-    _versions.clear()
+    global _models, _versions
+    # Whoever is reading now keeps what comes of it in the old ones, where nobody finds it.
+    _models, _versions = {}, {}
 
 
 def _kept(kept: dict[Key, tuple[float, Found]], key: Key, read: Callable[[], Found]) -> Found:
     """Return what was read lately. Its age counts from before the reading, not after."""
     good_until, found = kept.get(key, (0.0, None))
-    began, forgotten = time.monotonic(), _forgotten
+    began = time.monotonic()
     if found is None or began >= good_until:
         found = read()
-        if forgotten == _forgotten:
-            kept[key] = (began + settings.VERSION_CACHE_SECONDS, found)
+        kept[key] = (began + settings.VERSION_CACHE_SECONDS, found)
     return found
 
 

@@ -114,14 +114,14 @@ def test_a_change_that_is_rolled_back_is_not_told(
     assert told_in_all(listener) == 0
 
 
-class Told:
-    """Stands for a listener: says what it was given, does what was asked, and then breaks."""
+class Told(Listener):
+    """Connects to nothing: says what it was given, does what was asked, and then breaks."""
 
-    def __init__(self, *came: Sequence[Notify], meanwhile: Callable[[], None]) -> None:
+    def __init__(self, *came: list[Notify], meanwhile: Callable[[], None]) -> None:
         self.came = list(came)
         self.meanwhile = meanwhile
 
-    def wait(self, seconds: float) -> Sequence[Notify]:
+    def wait(self, seconds: float) -> list[Notify]:
         self.meanwhile()
         if not self.came:
             raise psycopg2.OperationalError("It is away.")
@@ -144,7 +144,7 @@ def test_who_hears_it_reads_the_version_anew(
 
     told = Told([Notify(1, channel, "")], meanwhile=change_as_another_process)
     with pytest.raises(psycopg2.OperationalError):
-        Waiters()._wake_until_it_breaks(told)  # type: ignore[arg-type]
+        Waiters()._wake_until_it_breaks(told)
 
     assert seen == [1, price]
 
