@@ -13,10 +13,9 @@ from django.db.models import QuerySet
 
 from accounts.closing import leavers_with_data, note_data_removed
 from accounts.outdated import outdated_sessions, outdated_sign_ins
+from mlservice.lib.queues import DUTY_SECONDS
 from predictions.removal import Outdated, remove_rows
 
-# The duties share one child, and letters must not wait long for it.
-RUN_SECONDS = 30
 ROWS_A_SLICE = 1_000
 
 
@@ -32,7 +31,7 @@ class Pruned:
 
 def remove_what_leavers_sent() -> int:
     """Remove what closed accounts sent and got, in a bounded time; return how many are done."""
-    ends_at, done = time.monotonic() + RUN_SECONDS, 0
+    ends_at, done = time.monotonic() + DUTY_SECONDS, 0
     for user_id in leavers_with_data():
         if not remove_rows(user_id=user_id, ends_at=ends_at):
             break

@@ -23,6 +23,7 @@ from mlservice.lib import tracing
 from mlservice.lib.metrics import exposing
 from mlservice.lib.metrics.counting import COUNTED, Counts
 from mlservice.lib.metrics.processes import Processes
+from mlservice.lib.queues import DUTY_SECONDS
 from mlservice.removal import remove_what_leavers_sent
 
 logger = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ def audit_ledger() -> None:
 @shared_task(name="mlservice.prune", time_limit=300, soft_time_limit=290)
 def prune() -> None:
     """Remove what is past its time, for as long as letters may wait."""
-    pruned = removal.prune(seconds=removal.RUN_SECONDS)
+    pruned = removal.prune(seconds=DUTY_SECONDS)
     if pruned != removal.Pruned():
         logger.info(
             "pruned",

@@ -15,15 +15,12 @@ from structlog.contextvars import bound_contextvars
 from ml_models import inference
 from ml_models.selectors import serving_versions
 from mlservice.lib.memory import limit_memory
-from mlservice.lib.queues import BULK, PREDICTIONS
+from mlservice.lib.queues import BULK, DUTY_SECONDS, PREDICTIONS
 from predictions import heartbeat, runner, usage
 from predictions.children import GroupRequest, claimant
 from predictions.lanes import lane_of
 
 logger = structlog.get_logger(__name__)
-
-# The duties share one child, and letters must not wait long for it.
-RUN_SECONDS = 30
 
 
 class GroupTask(Task[Any, Any]):
@@ -49,7 +46,7 @@ def run_predictions(self: Any, prediction_ids: list[str]) -> None:
 @shared_task(name="predictions.add_up_usage", time_limit=120, soft_time_limit=110)
 def add_up_usage() -> None:
     """Add up what finished, for as long as letters may wait."""
-    if rows := usage.add_up_usage(seconds=RUN_SECONDS):
+    if rows := usage.add_up_usage(seconds=DUTY_SECONDS):
         logger.info("usage_added_up", rows=rows)
 
 

@@ -11,7 +11,7 @@ from predictions.models import Usage, UsageMark
 
 # Every time zone in use begins its days at a quarter of an hour.
 QUARTER = timedelta(minutes=15)
-# A day more than is told of: days begin in the whole world.
+# A day more than is told of, for elsewhere days begin at other times.
 KEPT = timedelta(days=DAYS + 1)
 STEP = timedelta(hours=6)
 

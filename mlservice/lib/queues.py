@@ -10,6 +10,8 @@ BULK = "bulk"
 DUTIES = "duties"
 DEAD = "dead"
 
+# Duties share one child, and letters must not wait long for it.
+DUTY_SECONDS = 30
 # A message that took its worker down goes out this often again, then to the dead queue.
 DELIVERY_LIMIT = 3
 # The relay empties the dead queue; while it is away, the oldest make room.

@@ -192,7 +192,7 @@ def test_a_run_out_of_time_goes_on_in_the_next(
     closed_with_predictions(page, alice, 3)
 
     with monkeypatch.context() as hurried:
-        hurried.setattr(mlservice.removal, "RUN_SECONDS", -1)
+        hurried.setattr(mlservice.removal, "DUTY_SECONDS", -1)
         first = remove_what_leavers_sent()
     in_between = left(alice)
 
